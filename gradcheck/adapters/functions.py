@@ -1,0 +1,83 @@
+"""A function with a hand-written pullback, or one that returns (y, pullback)."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from gradcheck.adapters.primals import Primals, outputs, primals_of
+from gradcheck.errors import EvaluationError, InvalidInput, PullbackError
+from gradcheck.structure import rebuild
+from gradcheck.subject import Point, Pulled, Subject
+
+
+def function_subject(
+    f: Callable[..., Any],
+    args: Sequence[Any],
+    *,
+    vjp: Callable[..., Any] | None,
+    wrt: Sequence[str | int] | str | None,
+    name: str | None,
+) -> Subject:
+    """Returns the subject of `f(*primals) -> y` and `vjp(y_bar, *primals) -> x_bar`.
+
+    Without a `vjp`, `f` itself must be a rule: `f(*primals) -> (y, pullback)`.
+
+    Raises:
+        InvalidInput: neither is the case, or the primals are malformed.
+    """
+    title = name or name_of(f)
+    primals = primals_of(f, args, wrt)
+    rule = f if vjp is None else _as_rule(f, vjp, primals)
+
+    def function(point: Point) -> dict[str, Any]:
+        y, _ = _apply(rule, primals, point, title)
+        return outputs(y, title)
+
+    def pullback(cotangents: Point, point: Point) -> Pulled:
+        y, pull = _apply(rule, primals, point, title)
+        return primals.pulled(call(pull, (rebuild(y, "y", cotangents),), {}, title, PullbackError))
+
+    return Subject(title, primals.point, primals.constants, function, pullback)
+
+
+def name_of(f: Any) -> str:
+    """Returns the name a user would call it by."""
+    return getattr(f, "__qualname__", None) or type(f).__name__
+
+
+def call(
+    f: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
+    title: str,
+    error: type[EvaluationError] = EvaluationError,
+) -> Any:
+    """Calls what the user wrote; what it raises comes back with its name, the cause attached."""
+    try:
+        return f(*args, **kwargs)
+    except Exception as cause:
+        which = "the pullback of " if issubclass(error, PullbackError) else ""
+        raise error(f"{which}{title} raised {type(cause).__name__}: {cause}") from cause
+
+
+def _as_rule(f: Callable[..., Any], vjp: Callable[..., Any], primals: Primals) -> Callable:
+    """Returns the rule (y, pullback) of a function and its separate pullback."""
+
+    def rule(*args: Any, **kwargs: Any) -> tuple[Any, Callable[..., Any]]:
+        def pullback(y_bar: Any) -> Any:
+            return vjp(y_bar, *args, **kwargs)
+
+        return f(*args, **kwargs), pullback
+
+    return rule
+
+
+def _apply(rule: Callable, primals: Primals, point: Point, title: str) -> tuple[Any, Callable]:
+    args, kwargs = primals.arguments(point)
+    result = call(rule, args, kwargs, title)
+    if isinstance(result, tuple) and len(result) == 2 and callable(result[1]):
+        return result
+    raise InvalidInput(
+        f"nothing claims a derivative of {title}: pass its pullback, gradcheck.check({title}, ..., "
+        "vjp=backward) with backward(y_bar, *primals) -> cotangents, or let it return "
+        "(y, pullback)"
+    )

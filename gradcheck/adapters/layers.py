@@ -1,0 +1,557 @@
+"""A layer object as people write it from scratch: forward, backward, parameters and gradients.
+
+The object is never touched: everything runs on deep copies, and each pullback on a fresh one, so
+that caches, accumulated gradients and updates made inside backward cannot leak from one evaluation
+into the next.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gradcheck import backends
+from gradcheck.adapters import conventions
+from gradcheck.adapters.functions import call, name_of
+from gradcheck.adapters.objects import Place, attributes, cloned
+from gradcheck.adapters.parameters import Gradient, discovered, explicit
+from gradcheck.adapters.primals import (
+    Primals,
+    is_floating_tree,
+    outputs,
+    primals_of,
+    structure_finding,
+)
+from gradcheck.errors import InvalidInput, PullbackError
+from gradcheck.structure import describe, rebuild
+from gradcheck.subject import Point, Pulled, Subject
+from gradcheck.verdict import Finding
+
+LEARNING_RATE = 2.0**10
+"""Given to a backward that updates: a power of two loses no digit when the gradient is recovered
+from the update, and a large one keeps it from drowning in the parameter."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer object that follows no convention, with explicit accessors.
+
+    Args:
+        thing: the object.
+        forward: the name of its forward method, or a function (thing, *inputs) -> y.
+        backward: the name of its backward method, or a function (thing, y_bar) -> the cotangents of
+            the inputs.
+        parameters: parameter name -> where it stands ("kernel", "store.kernel"), or a function
+            thing -> {name: array}; the arrays are written in place.
+        gradients: parameter name -> where its gradient stands after backward, or a function
+            thing -> {name: array}.
+
+    >>> import numpy as np
+    >>> import gradcheck
+    >>> class Scale:
+    ...     factor = np.array([2.0, 3.0])
+    ...     def run(self, x):
+    ...         self.seen = x
+    ...         return self.factor * x
+    ...     def run_back(self, slope):
+    ...         self.answer = slope * self.seen
+    ...         return slope * self.factor
+    >>> layer = gradcheck.Layer(Scale(), forward="run", backward="run_back",
+    ...                         parameters={"factor": "factor"}, gradients={"factor": "answer"})
+    >>> gradcheck.check(layer, np.array([0.5, 1.5])).status
+    'pass'
+    """
+
+    thing: Any
+    forward: str | Callable[..., Any] | None = None
+    backward: str | Callable[..., Any] | None = None
+    parameters: Mapping[str, str] | Callable[[Any], Mapping[str, Any]] | None = None
+    gradients: Mapping[str, str] | Callable[[Any], Mapping[str, Any]] | None = None
+
+
+@dataclass(frozen=True)
+class Methods:
+    """The two calls of a layer, their conventions known.
+
+    Attributes:
+        forward: (thing, inputs) -> (y, cache); the cache is None where the object keeps its own.
+        backward: (thing, y_bar, inputs, cache) -> whatever it returns.
+        takes_rate: whether backward takes a learning rate.
+    """
+
+    forward: Callable[[Any, Sequence[Any]], tuple[Any, Any]]
+    backward: Callable[[Any, Any, Sequence[Any], Any], Any]
+    takes_rate: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where each cotangent is found after a backward."""
+
+    inputs: Mapping[str, Gradient] = field(default_factory=dict)
+    parameters: Mapping[str, tuple[Place, Gradient]] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def is_layer(thing: Any) -> bool:
+    """Returns whether a thing is a layer object: described by `Layer`, or with the usual methods."""
+    if isinstance(thing, Layer):
+        return True
+    if inspect.isroutine(thing) or inspect.isclass(thing) or inspect.ismodule(thing):
+        return False
+    return bool(_method(thing, conventions.FORWARD) and _method(thing, conventions.BACKWARD))
+
+
+def layer_subject(
+    thing: Any,
+    args: Sequence[Any],
+    *,
+    vjp: None = None,
+    wrt: Sequence[str | int] | str | None,
+    name: str | None,
+) -> Subject:
+    """Returns the subject of a layer: its floating inputs and its parameters are the primals.
+
+    Raises:
+        InvalidInput: its conventions cannot be understood; the message says what was looked for.
+    """
+    layer = thing if isinstance(thing, Layer) else Layer(thing)
+    title = name or name_of(type(layer.thing))
+    signature = _forward_signature(layer, title)
+    primals = primals_of(signature, args, _inputs_wrt(signature, args))
+    methods = _methods(layer, signature, primals, title)
+    pristine = _initialised(layer.thing, methods, primals, title)
+    plan = _plan(layer, pristine, methods, primals, title)
+    return _subject(pristine, methods, primals, plan, wrt, title)
+
+
+def _subject(
+    pristine: Any,
+    methods: Methods,
+    primals: Primals,
+    plan: Plan,
+    wrt: Sequence[str | int] | str | None,
+    title: str,
+) -> Subject:
+    inputs = Primals(primals.trees, tuple(plan.inputs), primals.by_name)
+    parameters = {n: _value(place, pristine) for n, (place, _) in plan.parameters.items()}
+    point = _chosen(inputs.point | parameters, wrt, tuple(primals.trees))
+    copies: dict[str, Any] = {}
+
+    def prepared(thing: Any, at: Point) -> tuple[Any, ...]:
+        for name, (place, _) in plan.parameters.items():
+            if name in at:
+                place.set(thing, at[name])
+        args, kwargs = primals.arguments(at)
+        return (*args, *kwargs.values())
+
+    def function(at: Point) -> dict[str, Any]:
+        precision = _escalated(at, point)
+        if precision not in copies:
+            copies[precision or ""] = copies[precision] = cloned(pristine, precision)
+        y, _ = methods.forward(copies[precision], prepared(copies[precision], at))
+        return {path: _detached(leaf) for path, leaf in outputs(y, title).items()}
+
+    def pullback(cotangents: Point, at: Point) -> Pulled:
+        thing = cloned(pristine)
+        args = prepared(thing, at)
+        for _, gradient in plan.parameters.values():
+            gradient.clear(thing)
+        y, cache = methods.forward(thing, args)
+        before = {n: _value(place, thing) for n, (place, _) in plan.parameters.items()}
+        y_bar = rebuild(y, "y", cotangents)
+        returned = call(methods.backward, (thing, y_bar, args, cache), {}, title, PullbackError)
+        return _pulled(plan, inputs, thing, returned, before)
+
+    return Subject(title, point, primals.constants, function, pullback, plan.findings, plan.notes)
+
+
+def _pulled(plan: Plan, inputs: Primals, thing: Any, returned: Any, before: Point) -> Pulled:
+    given = {name: gradient.read(thing, returned, None) for name, gradient in plan.inputs.items()}
+    pulled = inputs.pulled(given) if inputs.by_name else inputs.pulled(tuple(given.values()))
+    found = dict(pulled.cotangents)
+    for name, (place, gradient) in plan.parameters.items():
+        value = gradient.read(thing, returned, (before[name], _value(place, thing)))
+        if value is not None:
+            found[name] = _detached(value)
+    return Pulled(found, pulled.findings)
+
+
+def _plan(layer: Layer, pristine: Any, methods: Methods, primals: Primals, title: str) -> Plan:
+    """Runs one forward and one backward on a copy, and sees where everything went."""
+    after = cloned(pristine)
+    args = tuple(primals.trees.values())
+    y, cache = methods.forward(after, args)
+    ones = {path: _ones(leaf) for path, leaf in outputs(y, title).items()}
+    y_bar = rebuild(y, "y", ones)
+    returned = call(methods.backward, (after, y_bar, args, cache), {}, title, PullbackError)
+    if layer.parameters is not None:
+        found = explicit(layer.parameters, layer.gradients, after)
+    else:
+        found = discovered(pristine, after, _rewritten(pristine, methods, primals))
+    inputs, found, misfits = _placed(returned, primals, found, pristine, after)
+    if not inputs and not any(gradient for _, gradient in found.values()):
+        raise InvalidInput(_nothing_found(title, after, returned))
+    updated, problems = _updates(found, pristine, after, returned, methods, title)
+    notes = [
+        f"{name}: backward returns no cotangent for it, so it is taken as data"
+        for name in primals.point
+        if name not in inputs
+    ]
+    return Plan(inputs, updated, (*misfits, *problems), tuple(notes))
+
+
+def _placed(
+    returned: Any,
+    primals: Primals,
+    found: Mapping[str, tuple[Place, Gradient | None]],
+    pristine: Any,
+    after: Any,
+) -> tuple[dict[str, Gradient], dict[str, tuple[Place, Gradient | None]], list[Finding]]:
+    """Tells the cotangents of the inputs from those of the parameters in what backward returned."""
+    inputs = tuple(name for name in primals.wrt)
+    homeless = [name for name, (_, gradient) in found.items() if gradient is None]
+    shapes = {name: np.shape(_value(found[name][0], pristine)) for name in homeless}
+    places: dict[str, Gradient] = {}
+    misfits: list[Finding] = []
+    if isinstance(returned, Mapping):
+        for name in (*inputs, *homeless):
+            key = name if name in returned else conventions.find_gradient(returned, name)
+            if key is None and name == inputs[0]:
+                key = conventions.find(returned, map(conventions.plain, conventions.INPUT_GRADIENT))
+            if key is not None:
+                places[name] = Gradient.returned(key)
+    elif isinstance(returned, (tuple, list)):
+        order = _order(returned, inputs, homeless, shapes)
+        if order is None:
+            wanted = f"{len(inputs)} (for {', '.join((*inputs,))})"
+            misfits.append(structure_finding(f"backward returned {describe(returned)}: {wanted}"))
+        places = {name: Gradient.returned(i) for i, name in enumerate(order or ())}
+    elif returned is not None:
+        places = {inputs[0]: Gradient.returned(None)} if inputs else {}
+    names = attributes(after)
+    for i, name in enumerate(inputs):
+        stored = conventions.find_gradient(names, name)
+        if stored is None and i == 0:
+            stored = conventions.find(names, map(conventions.plain, conventions.INPUT_GRADIENT))
+        if name not in places and stored is not None:
+            places[name] = Gradient.stored(Place().attribute(stored))
+    homes = {n: (p, g if g is not None else places.get(n)) for n, (p, g) in found.items()}
+    return {name: places[name] for name in inputs if name in places}, homes, misfits
+
+
+def _order(
+    returned: Sequence[Any], inputs: Sequence[str], homeless: Sequence[str], shapes: Mapping
+) -> Sequence[str] | None:
+    """Returns which primal each returned item is for: inputs first, parameters as defined, unless
+    only another order fits the shapes.
+    """  # noqa: D205
+    if len(returned) <= len(inputs):
+        return inputs[: len(returned)]
+    if len(returned) != len(inputs) + len(homeless):
+        return None
+    rest = returned[len(inputs) :]
+    order = list(homeless)
+    if any(np.shape(item) != shapes[name] for item, name in zip(rest, order, strict=True)):
+        by_shape = []
+        for item in rest:
+            fitting = [n for n in homeless if shapes[n] == np.shape(item) and n not in by_shape]
+            by_shape.append(fitting[0] if fitting else None)
+        if None not in by_shape:
+            order = by_shape
+    return (*inputs, *order)
+
+
+def _updates(
+    found: Mapping[str, tuple[Place, Gradient | None]],
+    pristine: Any,
+    after: Any,
+    returned: Any,
+    methods: Methods,
+    title: str,
+) -> tuple[dict[str, tuple[Place, Gradient]], list[Finding]]:
+    """Recognises a backward that changes the parameters: an update, or a mutation."""
+    homes: dict[str, tuple[Place, Gradient]] = {}
+    updated, mutated, recovered = [], [], []
+    for name, (place, gradient) in found.items():
+        before, now = _value(place, pristine), _value(place, after)
+        change = backends.of(before).values(before) - backends.of(now).values(now)
+        if gradient is None and np.any(change):
+            rate = None if methods.takes_rate else _own_rate(pristine, place)
+            gradient = Gradient.update(rate or LEARNING_RATE)
+            recovered.append(name)
+        elif np.any(change) and gradient is not None:
+            claimed = gradient.read(after, returned, None)
+            (updated if _is_step(change, claimed) else mutated).append(name)
+        homes[name] = (place, gradient or Gradient.missing())
+    return homes, list(_update_findings(updated, mutated, recovered, title))
+
+
+def _update_findings(
+    updated: Sequence[str], mutated: Sequence[str], recovered: Sequence[str], title: str
+) -> list[Finding]:
+    findings = []
+    if updated or recovered:
+        names = ", ".join((*updated, *recovered))
+        how = (
+            "the gradients were recovered from the update"
+            if recovered
+            else "the gradients were judged before it"
+        )
+        message = (
+            f"{title}: backward also updates the parameters {names}; {how}. A second backward, or "
+            "a forward in between, sees other parameters: keep the update apart"
+        )
+        findings.append(Finding(kind="parameters_updated", message=message, severity="warning"))
+    for name in mutated:
+        message = (
+            f"{name}: backward changes this parameter, and not by a step against its gradient; "
+            "work on a copy"
+        )
+        findings.append(Finding(kind="parameter_mutated", primal=name, message=message))
+    return findings
+
+
+def _is_step(change: np.ndarray, gradient: Any) -> bool:
+    """Whether a change before - after points along the gradient, as an optimizer's step does."""
+    if gradient is None or np.shape(gradient) != change.shape:
+        return False
+    g = np.asarray(gradient, dtype=np.float64)
+    norms = np.linalg.norm(change) * np.linalg.norm(g)
+    return bool(norms > 0 and np.vdot(change, g) > 0.3 * norms)
+
+
+def _own_rate(pristine: Any, place: Place) -> float | None:
+    """Returns the learning rate that the owner of a parameter holds."""
+    owner = Place(place.steps[:-1]).get(pristine)
+    for thing in (owner, pristine):
+        names = attributes(thing) if thing is not None else {}
+        spelt = conventions.find(names, map(conventions.plain, conventions.LEARNING_RATE))
+        if spelt is not None and isinstance(names[spelt], (float, int)):
+            return float(names[spelt])
+    return None
+
+
+def _initialised(thing: Any, methods: Methods, primals: Primals, title: str) -> Any:
+    """Returns a copy of the layer whose parameters exist: some make them in the first forward."""
+    pristine, after = _clone(thing, title), cloned(thing)
+    methods.forward(after, tuple(primals.trees.values()))
+    before, now = discovered(pristine, pristine, set()), discovered(after, after, set())
+    return after if set(now) - set(before) else pristine
+
+
+def _rewritten(pristine: Any, methods: Methods, primals: Primals) -> set[str]:
+    """Returns the places that a forward writes: caches and running statistics, not parameters."""
+    thing = cloned(pristine)
+    point = primals.point
+    nudged = {n: backends.of(x).step(x, 2.0**-10, _values(x)) for n, x in point.items()}
+    args, kwargs = primals.arguments(nudged)
+    methods.forward(thing, (*args, *kwargs.values()))
+    found = discovered(pristine, pristine, set(), every_array=True)
+    return {
+        name
+        for name, (place, _) in found.items()
+        if not _is_same(place.get(pristine), place.get(thing))
+    }
+
+
+def _methods(layer: Layer, signature: Callable, primals: Primals, title: str) -> Methods:
+    forward = _forward(layer, signature, title)
+    backward, takes_rate, wants_cache = _backward(layer, primals, title)
+
+    def split(thing: Any, inputs: Sequence[Any]) -> tuple[Any, Any]:
+        result = call(forward, (thing, *inputs), {}, title)
+        if result is None:
+            names = attributes(thing)
+            stored = conventions.find(names, map(conventions.plain, conventions.OUTPUT))
+            return (names[stored] if stored else None), None
+        is_pair = isinstance(result, tuple) and len(result) == 2
+        if is_pair and (wants_cache or not backends.is_array(result[1])):
+            return result
+        return result, None
+
+    return Methods(split, backward, takes_rate)
+
+
+def _forward(layer: Layer, signature: Callable, title: str) -> Callable[..., Any]:
+    if callable(layer.forward):
+        return layer.forward
+    name = layer.forward or _method(layer.thing, conventions.FORWARD)
+    extra = {
+        p.name: True
+        for p in inspect.signature(signature).parameters.values()
+        if p.default is p.empty and p.name in conventions.TRAINING
+    }
+    return lambda thing, *inputs: getattr(thing, str(name))(*inputs, **extra)
+
+
+def _backward(layer: Layer, primals: Primals, title: str) -> tuple[Callable, bool, bool]:
+    """Returns (thing, y_bar, inputs, cache) -> returned, whether it takes a rate, or a cache."""
+    if callable(layer.backward):
+        function = layer.backward
+        return (lambda thing, y_bar, inputs, cache: function(thing, y_bar)), False, False
+    name = str(layer.backward or _method(layer.thing, conventions.BACKWARD))
+    method = getattr(layer.thing, name, None)
+    if not callable(method):
+        raise InvalidInput(f"{title} has no method {name!r}: name its backward, backward='...'")
+    roles = _roles(method, tuple(primals.trees), f"{title}.{name}")
+
+    def backward(thing: Any, y_bar: Any, inputs: Sequence[Any], cache: Any) -> Any:
+        parts = list(y_bar) if roles.count("y_bar") > 1 else [y_bar]
+        given = dict(zip(primals.trees, inputs, strict=False))
+        values = {"rate": LEARNING_RATE, "cache": cache, "training": True}
+        args = [
+            parts.pop(0) if r == "y_bar" else given[r[6:]] if r.startswith("input:") else values[r]
+            for r in roles
+        ]
+        returned = getattr(thing, name)(*args)
+        return returned if "y_bar" in roles else _scaled(returned, y_bar)
+
+    return backward, "rate" in roles, "cache" in roles
+
+
+def _roles(method: Callable, inputs: Sequence[str], title: str) -> list[str]:
+    """Returns what each required parameter of a backward is for."""
+    try:
+        parameters = inspect.signature(method).parameters.values()
+    except (TypeError, ValueError):
+        return ["y_bar"]
+    plain_inputs = {conventions.plain(name): name for name in inputs}
+    roles: list[str] = []
+    for p in parameters:
+        name = conventions.plain(p.name)
+        positional = p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        if name in map(conventions.plain, conventions.LEARNING_RATE) and positional:
+            roles.append("rate")
+        elif (p.kind is p.VAR_POSITIONAL and not roles) or (positional and not roles):
+            roles.append("y_bar")
+        elif not positional or p.default is not p.empty:
+            break
+        elif name in conventions.CACHE:
+            roles.append("cache")
+        elif name in map(conventions.plain, conventions.TRAINING):
+            roles.append("training")
+        elif name in plain_inputs:
+            roles.append(f"input:{plain_inputs[name]}")
+        elif p.name.startswith(("d", "grad", "g")) and set(roles) <= {"y_bar"}:
+            roles.append("y_bar")
+        else:
+            raise InvalidInput(
+                f"{title} takes {p.name!r}, and it is not known what to pass for it: wrap the "
+                "layer, gradcheck.Layer(layer, backward=lambda layer, y_bar: ...)"
+            )
+    return roles
+
+
+def _forward_signature(layer: Layer, title: str) -> Callable[..., Any]:
+    if callable(layer.forward):
+        parameters = list(inspect.signature(layer.forward).parameters)[1:]
+        return _named(parameters)
+    name = layer.forward or _method(layer.thing, conventions.FORWARD)
+    method = getattr(layer.thing, name, None) if name else None
+    if not callable(method):
+        raise InvalidInput(f"{title} has no forward method: name it, gradcheck.Layer(…, forward=…)")
+    return method
+
+
+def _named(names: Sequence[str]) -> Callable[..., Any]:
+    """Returns a callable whose signature has these parameters (for their names alone)."""
+
+    def anonymous(*args: Any) -> None: ...
+
+    parameters = [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in names]
+    anonymous.__signature__ = inspect.Signature(parameters)  # pyright: ignore
+    return anonymous
+
+
+def _inputs_wrt(signature: Callable, args: Sequence[Any]) -> list[int] | list[str] | None:
+    """Returns the inputs that are floating: labels and indices of a layer are data."""
+
+
+    if len(args) == 1 and isinstance(args[0], Mapping):
+        return [name for name, tree in args[0].items() if is_floating_tree(tree)] or None
+    return [i for i, tree in enumerate(args) if is_floating_tree(tree)] or None
+
+
+def _chosen(point: Point, wrt: Any, others: tuple[str, ...]) -> dict[str, Any]:
+    """Returns the part of the point that `wrt` asks for: leaves, or all below a name."""
+    if wrt is None:
+        return dict(point)
+    wanted = (wrt,) if isinstance(wrt, (str, int)) else tuple(wrt)
+    chosen = {}
+    for name in wanted:
+        prefix = others[name] if isinstance(name, int) else name
+        part = {p: v for p, v in point.items() if p == prefix or p.startswith((f"{prefix}.", f"{prefix}["))}
+        if not part:
+            known = ", ".join(map(repr, point))
+            raise InvalidInput(f"wrt names {name!r}, and there is no such primal: there are {known}")
+        chosen |= part
+    return chosen
+
+
+def _clone(thing: Any, title: str) -> Any:
+    try:
+        return cloned(thing)
+    except Exception as cause:
+        raise InvalidInput(
+            f"{title} cannot be copied ({type(cause).__name__}: {cause}), and a layer is only "
+            "ever checked on copies: give it a __deepcopy__, or pass functions with vjp=..."
+        ) from cause
+
+
+def _nothing_found(title: str, after: Any, returned: Any) -> str:
+    names = ", ".join(attributes(after)) or "none"
+    return (
+        f"{title}: backward returned {describe(returned)}, and no gradient was found among its "
+        f"attributes ({names}): say where they are, gradcheck.Layer(layer, "
+        'parameters={"W": "kernel"}, gradients={"W": "kernel_slope"})'
+    )
+
+
+def _method(thing: Any, names: Sequence[str]) -> str | None:
+    return next((n for n in names if callable(getattr(thing, n, None))), None)
+
+
+def _value(place: Place, thing: Any) -> Any:
+    return _detached(place.get(thing))
+
+
+def _detached(value: Any) -> Any:
+    """Returns a copy: what a layer hands out it may overwrite at its next call."""
+    return backends.of(value).copy(value) if backends.is_array(value) else value
+
+
+def _values(x: Any) -> np.ndarray:
+    return backends.of(x).values(x)
+
+
+def _ones(leaf: Any) -> Any:
+    return backends.of(leaf).like(np.ones(np.shape(leaf)), leaf)
+
+
+def _scaled(returned: Any, y_bar: Any) -> Any:
+    """Returns what a loss's backward without an argument gave, times the cotangent of the loss."""
+    scale = np.asarray(y_bar)
+    if returned is None or scale.size != 1:
+        return returned
+    if isinstance(returned, (tuple, list)):
+        return type(returned)(_scaled(item, y_bar) for item in returned)
+    if isinstance(returned, Mapping):
+        return {key: _scaled(value, y_bar) for key, value in returned.items()}
+    return returned * scale.reshape(())[()]
+
+
+def _is_same(x: Any, y: Any) -> bool:
+    return backends.is_array(x) and backends.is_array(y) and backends.of(x).same(x, y)
+
+
+def _escalated(at: Point, native: Point) -> str | None:
+    """Returns the precision of a point that is wider than the layer's own, None where it is not."""
+    for name, x in at.items():
+        wide = backends.of(x).precision(x)
+        if wide.bits > backends.of(native[name]).precision(native[name]).bits:
+            return wide.name
+    return None

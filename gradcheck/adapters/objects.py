@@ -1,0 +1,154 @@
+"""Python objects as trees of arrays: reaching, setting and copying what a layer holds."""
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+MAX_DEPTH = 6
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something stands below an object: attributes, items of containers, method calls.
+
+    Attributes:
+        steps: (how, key) pairs; how is "attribute", "item" or "call".
+    """
+
+    steps: tuple[tuple[str, Any], ...] = ()
+
+    def attribute(self, name: str) -> "Place":
+        """Returns the place of an attribute of what stands here."""
+        return Place((*self.steps, ("attribute", name)))
+
+    def item(self, key: Any) -> "Place":
+        """Returns the place of an item of what stands here."""
+        return Place((*self.steps, ("item", key)))
+
+    def call(self, name: str) -> "Place":
+        """Returns the place of what a method of what stands here returns."""
+        return Place((*self.steps, ("call", name)))
+
+    def get(self, thing: Any) -> Any:
+        """Returns what stands at this place of the thing, None where nothing does."""
+        for step in self.steps:
+            thing = _step(thing, step)
+            if thing is None:
+                return None
+        return thing
+
+    def set(self, thing: Any, value: Any) -> None:
+        """Writes a value here, into the array that stands here where that is possible.
+
+        Writing in place keeps every other name of the same array (a list of all parameters, say)
+        in agreement.
+        """
+        current = self.get(thing)
+        if isinstance(current, np.ndarray) and _fits(current, value):
+            current[...] = value
+            return
+        owner, (how, key) = Place(self.steps[:-1]).get(thing), self.steps[-1]
+        if how == "attribute":
+            setattr(owner, key, value)
+        elif how == "item":
+            owner[key] = value
+        else:
+            raise TypeError(f"{self}: cannot write {np.asarray(value).dtype} values there")
+
+    def __str__(self) -> str:
+        text = ""
+        for how, key in self.steps:
+            if how == "attribute":
+                text += f".{key}"
+            elif how == "call":
+                text += f".{key}()"
+            else:
+                text += f"[{key!r}]" if not isinstance(key, str) else f".{key}"
+        return text.lstrip(".")
+
+
+def attributes(thing: Any) -> dict[str, Any]:
+    """Returns the instance attributes of an object by name (its `__slots__` too)."""
+    found = {}
+    for cls in type(thing).__mro__:
+        slots = cls.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if not name.startswith("__"):
+                value = getattr(thing, name, None)
+                if value is not None:
+                    found[name] = value
+    return found | dict(getattr(thing, "__dict__", {}))
+
+
+def children(thing: Any, place: Place) -> Iterator[tuple[Place, Any]]:
+    """Yields the user's own objects that a thing holds, directly or in a list, tuple or dict."""
+    for name, value in attributes(thing).items():
+        here = place.attribute(name)
+        if isinstance(value, Mapping):
+            found = [(here.item(key), item) for key, item in value.items()]
+        elif isinstance(value, (list, tuple)):
+            found = [(here.item(i), item) for i, item in enumerate(value)]
+        else:
+            found = [(here, value)]
+        yield from ((where, item) for where, item in found if is_object(item))
+
+
+def is_object(value: Any) -> bool:
+    """Returns whether a value is an instance of a class of the user's, not of Python's or NumPy's."""
+    module = type(value).__module__.split(".")[0]
+    return (
+        module not in ("builtins", "numpy", "collections", "functools", "random", "_thread")
+        and not isinstance(value, type)
+        and (hasattr(value, "__dict__") or hasattr(type(value), "__slots__"))
+    )
+
+
+def walk(thing: Any, place: Place | None = None, depth: int = 0) -> Iterator[tuple[Place, Any]]:
+    """Yields a thing and all of the user's objects below it, each once, with their places."""
+    yield from _walk(thing, place or Place(), depth, set())
+
+
+def cloned(thing: Any, precision: str | None = None) -> Any:
+    """Returns a deep copy; with a precision, one whose narrower floating arrays are cast to it."""
+    memo: dict[int, Any] = {}
+    result = copy.deepcopy(thing, memo)
+    if precision is None:
+        return result
+    wide = np.dtype(precision)
+    originals = memo.get(id(memo), [])
+    arrays = [a for a in originals if isinstance(a, np.ndarray) and _is_narrower(a.dtype, wide)]
+    return copy.deepcopy(thing, {id(a): a.astype(wide) for a in arrays})
+
+
+def _step(thing: Any, step: tuple[str, Any]) -> Any:
+    how, key = step
+    if how == "attribute":
+        return getattr(thing, key, None)
+    if how == "call":
+        return getattr(thing, key)()
+    try:
+        return thing[key]
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
+def _walk(thing: Any, place: Place, depth: int, seen: set[int]) -> Iterator[tuple[Place, Any]]:
+    if id(thing) in seen or depth > MAX_DEPTH:
+        return
+    seen.add(id(thing))
+    yield place, thing
+    for where, child in children(thing, place):
+        yield from _walk(child, where, depth + 1, seen)
+
+
+def _fits(current: np.ndarray, value: Any) -> bool:
+    value = np.asarray(value)
+    same = current.dtype == value.dtype and current.shape == value.shape
+    return same and current.flags.writeable
+
+
+def _is_narrower(dtype: np.dtype, wide: np.dtype) -> bool:
+    return np.issubdtype(dtype, np.floating) and dtype.itemsize < wide.itemsize

@@ -1,0 +1,128 @@
+"""The claim against an estimate: pass, fail or inconclusive, in units of the bar."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from gradcheck.oracles.finite_difference import Estimate
+from gradcheck.verdict import number
+
+FAIL_BARS = 2.0
+"""A residual above so many bars is wrong; between one and two another probe decides. In float64
+none of 2e5 right gradients exceeded one bar."""
+
+UNRESOLVED_BARS = 10.0
+"""... and above so many where the bar is larger than half of the gradient itself."""
+
+ROUNDING_ULPS = 4.0
+"""The claim is itself rounded: so many ulps of ‖x̄·v‖₂ are added to every bar."""
+
+
+def precision_floor(eps: float) -> float:
+    """Returns the relative error of a claim that is rounding, not a mistake, whatever the bar says.
+
+    Right code loses digits by cancellation that no jitter reveals: 1 + tanh(x) at x = -9.5 is right
+    to 1e-8 only. No mistake is that small along a probe of its own primal. Half of the digits in
+    float64 (1.5e-8), and 2^-16 in float32, where half of them would hide errors of 2e-4.
+    """
+    return eps**0.5 if eps < 2.0**-40 else 2.0 ** min(-3.0, np.log2(eps) + 7)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One probe seen through one cotangent.
+
+    Attributes:
+        status: "grey" is between one and two bars: another probe decides.
+        claimed: ⟨x̄, v⟩.
+        residual: true minus claimed.
+        bar: the bound of its error.
+        weight: ‖x̄·v‖₂.
+        reason: why it is inconclusive, or what a pass rests on.
+    """
+
+    status: Literal["pass", "fail", "grey", "inconclusive"]
+    claimed: float
+    residual: float
+    bar: float
+    weight: float
+    reason: str = ""
+
+    @property
+    def resolution(self) -> float | None:
+        """The relative error that is excluded; None where the claimed gradient is zero."""
+        return (abs(self.residual) + self.bar) / self.weight if self.weight > 0 else None
+
+    @property
+    def excess(self) -> float:
+        """The residual in units of the bar."""
+        if self.bar > 0:
+            return abs(self.residual) / self.bar
+        return np.inf if self.residual else 0.0
+
+
+def judged(
+    estimate: Estimate,
+    k: int,
+    *,
+    claimed: float,
+    weight: float,
+    rounding: float,
+    bits: int,
+    eps: float,
+    allow: float = 0.0,
+) -> Outcome:
+    """Returns the outcome of one probe for cotangent k.
+
+    Args:
+        estimate: what the oracle says.
+        k: which cotangent.
+        claimed: ⟨x̄, v⟩.
+        weight: ‖x̄·v‖₂.
+        rounding: the bar of the claim's own rounding.
+        bits: significand bits of the evaluations.
+        eps: the spacing of the claim's own dtype.
+        allow: relative error that the user allows on purpose.
+    """
+    residual = float(estimate.residual[k])
+    bar = float(estimate.bar[k]) + rounding + allow * weight
+    status, reason = "pass", ""
+    if not np.isfinite(bar):
+        status, reason = "inconclusive", "no step gives a finite difference quotient"
+    elif estimate.kinked[k]:
+        inside = estimate.low[k] - bar <= 0.0 <= estimate.high[k] + bar
+        status = "pass" if inside else "fail"
+        reason = "the point is on a kink: any slope between the one-sided ones is accepted"
+        residual = residual if not inside else 0.0
+    elif bar > weight / 2 and not _is_decided_zero(estimate, k, bar, weight, bits):
+        failed = abs(residual) > UNRESOLVED_BARS * bar
+        status = "fail" if failed else "inconclusive"
+        reason = "" if failed else _too_small(weight, bar)
+    elif abs(residual) <= precision_floor(eps) * weight:
+        status = "pass"
+    elif abs(residual) > FAIL_BARS * bar:
+        status = "fail"
+    elif abs(residual) > bar:
+        status = "grey"
+    return Outcome(status, claimed, residual, bar, weight, reason)
+
+
+def _is_decided_zero(estimate: Estimate, k: int, bar: float, weight: float, bits: int) -> bool:
+    """Whether a derivative of (nearly) zero is told from noise.
+
+    It is where the bar is small against how much the outputs move along the direction (a softmax
+    moves, its sum does not), and where nothing moves at all and nothing is claimed.
+    """
+    sensitivity = float(estimate.sensitivity[k])
+    if sensitivity == 0.0:
+        return weight == 0.0
+    return bar <= 2.0 ** (-0.4 * bits) * sensitivity
+
+
+def _too_small(weight: float, bar: float) -> str:
+    return (
+        f"the claimed gradient ({number(weight)} along the probe) is below what rounding lets "
+        f"differences see here ({number(bar)}): check at a point where the function is less "
+        "saturated, or in a higher precision"
+    )

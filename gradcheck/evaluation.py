@@ -1,0 +1,120 @@
+"""Evaluating a subject: counted, within a budget, and seen as vectors of float64 values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from gradcheck import backends
+from gradcheck.errors import EvaluationError
+from gradcheck.subject import Point, Pulled, Subject
+
+Direction = Mapping[str, np.ndarray]
+"""A tangent, or a cotangent: float64 values by name; a name that is missing is zero."""
+
+
+class BudgetSpent(Exception):
+    """The next evaluation would exceed the budget; caught by the road, never seen by users."""
+
+
+@dataclass
+class Meter:
+    """Counts what a check costs.
+
+    Attributes:
+        budget: the most evaluations allowed, None for no bound.
+        evaluations: calls of the function so far.
+        pullbacks: calls of the claimed pullback so far.
+    """
+
+    budget: int | None = None
+    evaluations: int = 0
+    pullbacks: int = 0
+
+    def evaluated(self) -> None:
+        """Counts one evaluation.
+
+        Raises:
+            BudgetSpent: the budget does not allow it.
+        """
+        if self.budget is not None and self.evaluations >= self.budget:
+            raise BudgetSpent
+        self.evaluations += 1
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """A subject in the precision in which it is evaluated.
+
+    Attributes:
+        subject: the subject.
+        meter: counts the calls.
+        precision: None for the primals' own dtypes, else the wider dtype of the evaluations.
+    """
+
+    subject: Subject
+    meter: Meter = field(default_factory=Meter)
+    precision: str | None = None
+
+    @cached_property
+    def point(self) -> dict[str, Any]:
+        """The primals in the precision of the evaluations."""
+        if self.precision is None:
+            return dict(self.subject.point)
+        return {n: backends.of(x).cast(x, self.precision) for n, x in self.subject.point.items()}
+
+    @cached_property
+    def bits(self) -> int:
+        """The significand bits of the narrowest primal, as it is evaluated."""
+        return min(backends.of(x).precision(x).bits for x in self.point.values())
+
+    @cached_property
+    def claim_eps(self) -> float:
+        """The coarsest spacing among the primals' own dtypes: the claim is rounded to it."""
+        return max(backends.of(x).precision(x).eps for x in self.subject.point.values())
+
+    def outputs(self, point: Point) -> dict[str, Any]:
+        """Returns the outputs at a point, by name.
+
+        Raises:
+            EvaluationError: the function raised, or returned what is not an array.
+            BudgetSpent: the budget does not allow another evaluation.
+        """
+        self.meter.evaluated()
+        return dict(self.subject.function(point))
+
+    def values(self, point: Point) -> np.ndarray:
+        """Returns all outputs at a point as one float64 vector; NaN where the function raises.
+
+        Away from the point of the user's a function may leave its domain, which is not an error.
+        """
+        with np.errstate(all="ignore"):
+            try:
+                return flat(self.outputs(point))
+            except EvaluationError:
+                return np.array([np.nan])
+
+    def pullback(self, cotangent: Direction, outputs: Point, point: Point) -> Pulled:
+        """Returns what the claimed pullback gives for a cotangent, in the primals' own dtypes."""
+        self.meter.pullbacks += 1
+        y_bar = {n: backends.of(y).like(cotangent[n], y) for n, y in outputs.items()}
+        return self.subject.pullback(y_bar, point)
+
+
+def flat(arrays: Point) -> np.ndarray:
+    """Returns arrays as one float64 vector, in their order."""
+    parts = [backends.of(x).values(x).ravel() for x in arrays.values()]
+    return np.concatenate(parts) if len(parts) != 1 else parts[0]
+
+
+def dot(x: Direction, y: Direction) -> float:
+    """Returns ⟨x, y⟩ over the names that both have, accumulated in float64."""
+    return float(sum(np.vdot(x[name], y[name]) for name in x if name in y))
+
+
+def weight(gradient: Direction, tangent: Direction) -> float:
+    """Returns ‖x̄·v‖₂, the root sum of squares of the entrywise products."""
+    squares = (np.sum(np.square(gradient[n] * tangent[n])) for n in tangent if n in gradient)
+    return float(np.sqrt(sum(squares)))

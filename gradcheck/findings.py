@@ -1,0 +1,101 @@
+"""The words of a wrong value: what was claimed, what is true, where, and what it looks like."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gradcheck import backends
+from gradcheck.comparison import Outcome
+from gradcheck.diagnosis import diagnosed
+from gradcheck.localisation import Located
+from gradcheck.verdict import Finding, number
+
+
+def located_finding(
+    found: Located, arrays: Mapping[str, Any], *, missing: bool, is_loss: bool
+) -> Finding:
+    """Returns the finding of a primal that was looked at entry by entry."""
+    worst = found.indices[0]
+    claimed, true, bar = found.claimed[worst], found.true[worst], found.bar[worst]
+    where = f"{found.primal}{list(worst)}" if worst else found.primal
+    count, size = len(found.indices), found.claimed.size
+    facts = _facts(float(claimed), float(true), float(bar))
+    if missing:
+        message = f"{found.primal}: no gradient is returned, and there is one: {where} has {facts[1]}"
+    else:
+        message = f"{where}: {', '.join(facts)}"
+        if count > 1:
+            message += f"; {_share(count, size)} wrong, this one the most"
+        diagnosis = diagnosed(found, _lengths(arrays))
+        message += f": {diagnosis}" if diagnosis else ""
+    if not is_loss:
+        message += " (for the cotangent that the seed draws)"
+    return Finding(
+        kind="missing" if missing else "value",
+        primal=found.primal,
+        indices=found.indices,
+        claimed=float(claimed),
+        true=float(true),
+        bar=float(bar),
+        ratio=float(claimed / true) if true else None,
+        message=message,
+    )
+
+
+def probe_finding(name: str, outcome: Outcome, *, missing: bool) -> Finding:
+    """Returns the finding of a primal that has too many entries to look at each."""
+    true = outcome.claimed + outcome.residual
+    facts = _facts(outcome.claimed, true, outcome.bar)
+    message = f"{name}: along a random direction {', '.join(facts)}"
+    if missing:
+        message = f"{name}: no gradient is returned, and the function depends on it"
+    return Finding(
+        kind="missing" if missing else "value",
+        primal=name,
+        claimed=outcome.claimed,
+        true=true,
+        bar=outcome.bar,
+        ratio=outcome.claimed / true if true else None,
+        message=message,
+    )
+
+
+def joint_finding(names: tuple[str, ...], outcome: Outcome) -> Finding:
+    """Returns the finding of primals that disagree only when they all move at once."""
+    true = outcome.claimed + outcome.residual
+    facts = _facts(outcome.claimed, true, outcome.bar)
+    message = f"moving {', '.join(names)} together: {', '.join(facts)}"
+    return Finding(
+        kind="value",
+        claimed=outcome.claimed,
+        true=true,
+        bar=outcome.bar,
+        ratio=outcome.claimed / true if true else None,
+        message=message,
+    )
+
+
+def _facts(claimed: float, true: float, bar: float) -> list[str]:
+    facts = [f"claimed {number(claimed, 4)}", f"true {number(true, 4)} ± {number(bar, 1)}"]
+    if true != 0 and abs(true) > 4 * bar:
+        facts.append(f"ratio {number(claimed / true, 4)}")
+    return facts
+
+
+def _share(count: int, size: int) -> str:
+    return f"all {size} entries are" if count == size else f"{count} of {size} entries are"
+
+
+def _lengths(arrays: Mapping[str, Any]) -> dict[int, str]:
+    """Returns the lengths of the subject's axes and sizes of its arrays, with their names."""
+    lengths: dict[int, str] = {}
+    for name, x in arrays.items():
+        shape = backends.of(x).shape(x)
+        for axis, length in enumerate(shape):
+            lengths.setdefault(length, f"axis {axis} of {name}")
+    for name, x in arrays.items():
+        size = int(np.prod(backends.of(x).shape(x)))
+        if size:
+            lengths.setdefault(size, f"all of {name}")
+    return lengths

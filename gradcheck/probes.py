@@ -1,0 +1,93 @@
+"""Directions and cotangents: what turns a claim about a Jacobian into single numbers.
+
+A tangent moves every entry of its primals by ± a random share between ½ and 1 of the primal's
+scale: signs, so that no entry is lost by the draw (a Gaussian gives one in twelve a weight below
+0.1); random magnitudes, so that two equal errors do not cancel in every probe.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradcheck import backends
+from gradcheck.evaluation import Direction
+
+STEPS_OF_ONE_HALF = 64
+"""Magnitudes are multiples of 1/128: exact in every floating dtype, bfloat16 included, so that a
+cotangent means the same to the claim and to the oracle."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A direction with a name.
+
+    Attributes:
+        primals: the primals it moves.
+        tangent: v, by primal.
+    """
+
+    primals: tuple[str, ...]
+    tangent: Direction
+
+
+def scale(x: Any) -> float:
+    """Returns the root mean square of an array, rounded down to a power of two; 1 for zeros.
+
+    >>> scale(np.array([3.0, 4.0])), scale(np.zeros(3))
+    (2.0, 1.0)
+    """
+    values = backends.of(x).values(x)
+    largest = float(np.max(np.abs(values), initial=0.0))
+    if not 0.0 < largest < np.inf:
+        return 1.0
+    rms = largest * float(np.sqrt(np.mean(np.square(values / largest))))
+    return 2.0 ** np.floor(np.log2(rms))
+
+
+def probes(point: Mapping[str, Any], rng: np.random.Generator) -> Iterator[Probe]:
+    """Yields one probe for each primal at its own scale, then joint ones that move all of them."""
+    names = tuple(name for name, x in point.items() if np.size(backends.of(x).values(x)))
+    for name in names:
+        yield Probe((name,), tangent(point, (name,), rng))
+    for _ in range(1 if len(names) == 1 else 2):
+        yield Probe(names, tangent(point, names, rng))
+
+
+def tangent(
+    point: Mapping[str, Any], names: tuple[str, ...], rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Returns a random tangent that moves the named primals, each at its own scale."""
+    return {n: signed(rng, backends.of(point[n]).shape(point[n])) * scale(point[n]) for n in names}
+
+
+def cotangents(outputs: Mapping[str, Any], rng: np.random.Generator) -> list[dict[str, np.ndarray]]:
+    """Returns the cotangents through which the outputs are looked at.
+
+    A scalar output is looked at with weight 1 (so that the gradients are those that the user
+    knows) and with another weight; else one cotangent weighs all entries alike, and one weighs
+    each by its own size, so that small outputs are not drowned by large ones.
+    """
+    shapes = {name: backends.of(y).shape(y) for name, y in outputs.items()}
+    first = {name: signed(rng, shape) for name, shape in shapes.items()}
+    if sum(int(np.prod(shape)) for shape in shapes.values()) == 1:
+        one = {name: np.ones(shape) for name, shape in shapes.items()}
+        return [one, {name: -u if np.all(u == 1.0) else u for name, u in first.items()}]
+    second = {n: signed(rng, shape) * _level(outputs[n]) for n, shape in shapes.items()}
+    return [first, second]
+
+
+def signed(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Returns random values ±(½ … 1), multiples of 1/128."""
+    magnitudes = rng.integers(STEPS_OF_ONE_HALF, 2 * STEPS_OF_ONE_HALF, shape, endpoint=True)
+    signs = rng.integers(0, 2, shape) * 2.0 - 1.0
+    return np.asarray(signs * magnitudes / (2.0 * STEPS_OF_ONE_HALF))
+
+
+def _level(y: Any) -> np.ndarray:
+    """Returns 1/|y| as powers of two, at most 2^20 times the weight of an entry of usual size."""
+    values = np.abs(backends.of(y).values(y))
+    usual = scale(y)
+    levels = np.clip(values / usual, 2.0**-20, 2.0**20)
+    return 2.0 ** -np.round(np.log2(levels))

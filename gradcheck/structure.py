@@ -1,0 +1,113 @@
+"""Nested containers of arrays, taken apart into named leaves and put together again.
+
+A structure is an array, or a mapping, tuple or list of structures. Leaves are named the way a
+person would reach them: `params.W`, `layers[0].b`.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def leaves(tree: Any, name: str) -> dict[str, Any]:
+    """Returns the leaves of a structure by name.
+
+    >>> leaves({"W": 1.0, "bs": [2.0, 3.0]}, "params")
+    {'params.W': 1.0, 'params.bs[0]': 2.0, 'params.bs[1]': 3.0}
+    """
+    return dict(_walk(tree, name))
+
+
+def rebuild(tree: Any, name: str, values: Mapping[str, Any]) -> Any:
+    """Returns a structure like `tree` whose leaves are those of `values` (by name; else kept).
+
+    >>> rebuild({"W": 1.0, "bs": [2.0, 3.0]}, "params", {"params.bs[0]": 7.0})
+    {'W': 1.0, 'bs': [7.0, 3.0]}
+    """
+    if isinstance(tree, Mapping):
+        return {key: rebuild(value, f"{name}.{key}", values) for key, value in tree.items()}
+    if isinstance(tree, (tuple, list)):
+        items = [rebuild(value, f"{name}[{i}]", values) for i, value in enumerate(tree)]
+        if hasattr(tree, "_fields"):  # a named tuple takes its fields one by one
+            return type(tree)(*items)
+        return type(tree)(items)
+    return values.get(name, tree)
+
+
+def align(returned: Any, tree: Any, name: str) -> tuple[dict[str, Any], list[str]]:
+    """Returns the leaves of `returned` under the names of the leaves of `tree`, and what misfits.
+
+    None, or a missing key, stands for "no gradient" and leaves its leaves out.
+
+    >>> align({"W": 1.0, "c": 2.0}, {"W": 0.0, "b": 0.0}, "params")
+    ({'params.W': 1.0}, ["params.c: returned, and there is no such primal (there are 'W', 'b')"])
+    """
+    if returned is None:
+        return {}, []
+    if isinstance(tree, Mapping):
+        return _align_mapping(returned, tree, name)
+    if isinstance(tree, (tuple, list)):
+        return _align_sequence(returned, tree, name)
+    if isinstance(returned, (tuple, list)) and len(returned) == 1:
+        returned = returned[0]
+    if isinstance(returned, (Mapping, tuple, list)):
+        return {}, [f"{name}: expected one array, got {describe(returned)}"]
+    return {name: returned}, []
+
+
+def describe(value: Any) -> str:
+    """Returns what a value is, in a few words: its type, and its shape and dtype or its length.
+
+    >>> describe((1.0, None)), describe(None), describe({"W": 1})
+    ('a tuple of 2', 'None', "a dict with the keys 'W'")
+    """
+    if value is None:
+        return "None"
+    kind = type(value).__name__
+    if isinstance(value, Mapping):
+        return f"a {kind} with the keys {', '.join(map(repr, value))}"
+    if isinstance(value, (tuple, list)):
+        return f"a {kind} of {len(value)}"
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return f"a {kind} of shape {tuple(value.shape)} and dtype {value.dtype}"
+    return f"a {kind}"
+
+
+def _walk(tree: Any, name: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(tree, Mapping):
+        for key, value in tree.items():
+            yield from _walk(value, f"{name}.{key}")
+    elif isinstance(tree, (tuple, list)):
+        for i, value in enumerate(tree):
+            yield from _walk(value, f"{name}[{i}]")
+    else:
+        yield name, tree
+
+
+def _align_mapping(returned: Any, tree: Mapping, name: str) -> tuple[dict[str, Any], list[str]]:
+    if not isinstance(returned, Mapping):
+        keys = ", ".join(map(repr, tree))
+        return {}, [f"{name}: expected a mapping with the keys {keys}, got {describe(returned)}"]
+    found: dict[str, Any] = {}
+    keys = ", ".join(map(repr, tree))
+    misfits = [
+        f"{name}.{key}: returned, and there is no such primal (there are {keys})"
+        for key in returned
+        if key not in tree
+    ]
+    for key, subtree in tree.items():
+        values, problems = align(returned.get(key), subtree, f"{name}.{key}")
+        found |= values
+        misfits += problems
+    return found, misfits
+
+
+def _align_sequence(returned: Any, tree: tuple | list, name: str) -> tuple[dict, list[str]]:
+    if not isinstance(returned, (tuple, list)) or len(returned) != len(tree):
+        return {}, [f"{name}: expected {len(tree)} cotangents, got {describe(returned)}"]
+    found: dict[str, Any] = {}
+    misfits: list[str] = []
+    for i, (value, subtree) in enumerate(zip(returned, tree, strict=True)):
+        values, problems = align(value, subtree, f"{name}[{i}]")
+        found |= values
+        misfits += problems
+    return found, misfits

@@ -1,0 +1,64 @@
+"""What is under test, brought to one form: a point, a function, and the pullback that is claimed.
+
+Every adapter ends here, and the rest of the road starts here. The function and the pullback take
+and give flat mappings from names to arrays, so that nothing behind an adapter knows whether a
+primal was an argument, a dictionary of parameters or an attribute of an object.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gradcheck import backends
+from gradcheck.verdict import Finding
+
+Point = Mapping[str, Any]
+"""Arrays by name: the primals, or the cotangents of the outputs."""
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What a pullback gave: the cotangents that could be named, and what misfits.
+
+    Attributes:
+        cotangents: x̄ by name; a primal that is missing had no gradient returned.
+        findings: what is wrong with the form of what was returned.
+    """
+
+    cotangents: Mapping[str, Any]
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The function f at a point, and the pullback ȳ ↦ x̄ that is claimed for it.
+
+    Attributes:
+        name: how the user calls it.
+        point: the primals to be differentiated, floating arrays by name.
+        constants: the other arrays that the function reads; audited, not differentiated.
+        function: point -> outputs by name. Pure: whatever the user's object does to itself, the
+            adapter undoes it.
+        pullback: (cotangents of the outputs, point) -> `Pulled`. As pure.
+        findings: what the adapter found before any number was compared.
+        notes: what the reader of the verdict should know about the adapter's choices.
+    """
+
+    name: str
+    point: Point
+    constants: Point
+    function: Callable[[Point], Point]
+    pullback: Callable[[Point, Point], Pulled]
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def at(self, point: Point) -> "Subject":
+        """Returns the same subject at another point."""
+        return replace(self, point=point)
+
+
+def copied(point: Point) -> dict[str, Any]:
+    """Returns a copy of each array, so that whoever gets it may write to it."""
+    return {
+        name: backends.of(x).copy(x) if backends.is_array(x) else x for name, x in point.items()
+    }

@@ -1,0 +1,226 @@
+"""The answer: data first, words second.
+
+A `Verdict` holds one `Comparison` for each primal and oracle, and one `Finding` for each thing that
+is wrong. All of it serialises to JSON and back.
+"""
+
+import dataclasses
+import json
+import math
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from gradcheck.errors import GradientError
+
+Status = Literal["pass", "fail", "inconclusive"]
+Severity = Literal["error", "warning"]
+
+JOINT = "all together"
+"""The row of the probes that move every primal at once."""
+
+WIDTH = 80
+FINDINGS_SHOWN = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """A primal's claimed gradient against one oracle, along the direction that tells most.
+
+    Attributes:
+        primal: the name of the primal.
+        oracle: which oracle answered, for example "finite differences (float64)".
+        status: "pass", "fail" or "inconclusive".
+        claimed: ⟨x̄, v⟩, the claimed derivative along the probe's tangent v.
+        true: the oracle's estimate of the same number.
+        bar: the measured bound of the estimate's error, in the same unit.
+        resolution: errors larger than this, relative to ‖x̄·v‖₂ (the root sum of squares of the
+            entries of the claimed gradient times the tangent), are excluded along the probe's
+            directions; None where nothing is (a claimed gradient of zero has an absolute bar only).
+        evaluations: how often the function was called for this comparison.
+        reason: why the comparison is inconclusive, or what limits a pass.
+    """
+
+    primal: str
+    oracle: str
+    status: Status
+    claimed: float
+    true: float
+    bar: float
+    resolution: float | None
+    evaluations: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that is wrong.
+
+    Attributes:
+        kind: what is wrong, in one word of the table in `docs/findings.md`.
+        message: the sentence that a person reads.
+        primal: the name of the primal that is concerned, or None.
+        indices: the wrong entries that were located, the worst first.
+        claimed: the claimed value of the worst entry (or of the probe, where none was located).
+        true: what it should be, ± `bar`.
+        bar: the measured bound of the error of `true`.
+        ratio: claimed / true, where `true` is not zero.
+        confidence: how sure we are that this is wrong, from 0 to 1.
+        severity: an "error" fails the check, a "warning" does not.
+    """
+
+    kind: str
+    message: str
+    primal: str | None = None
+    indices: tuple[tuple[int, ...], ...] = ()
+    claimed: float | None = None
+    true: float | None = None
+    bar: float | None = None
+    ratio: float | None = None
+    confidence: float = 1.0
+    severity: Severity = "error"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Is it right; if not, what is wrong, where, and how sure are we?
+
+    Attributes:
+        subject: the name of what was checked.
+        status: "pass", "fail" or "inconclusive".
+        findings: what is wrong, the worst first; warnings (which do not fail) last.
+        comparisons: the evidence, one row for each primal and oracle.
+        resolution: the largest of the comparisons' resolutions: relative errors above it are
+            excluded along the probes' directions. None where no comparison has one.
+        evaluations: calls of the function under test.
+        pullbacks: calls of the claimed pullback.
+        seed: the seed that repeats this very check.
+        notes: what a reader should know besides: the escalation used, kinks met, what is not
+            covered.
+    """
+
+    subject: str
+    status: Status
+    findings: tuple[Finding, ...]
+    comparisons: tuple[Comparison, ...]
+    resolution: float | None
+    evaluations: int
+    pullbacks: int
+    seed: int
+    notes: tuple[str, ...] = ()
+
+    def raise_for_failure(self) -> "Verdict":
+        """Returns the verdict itself if it is a pass.
+
+        Raises:
+            GradientError: the verdict is "fail" or "inconclusive"; the text is the verdict's.
+        """
+        if self.status != "pass":
+            raise GradientError(str(self))
+        return self
+
+    def to_json(self) -> str:
+        """Returns all of the verdict as JSON; numbers that are not finite are written as strings."""
+        return json.dumps(_plain(dataclasses.asdict(self)), ensure_ascii=False, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Verdict":
+        """Returns the verdict that `to_json` wrote."""
+        data = json.loads(text)
+        data["findings"] = tuple(_finding(f) for f in data["findings"])
+        data["comparisons"] = tuple(Comparison(**_numbers(c)) for c in data["comparisons"])
+        data["notes"] = tuple(data["notes"])
+        return cls(**_numbers(data))
+
+    def __str__(self) -> str:
+        return "\n".join(render(self))
+
+
+def status_of(findings: Sequence[Finding], comparisons: Sequence[Comparison]) -> Status:
+    """Returns "fail" for any error, else "inconclusive" for any undecided primal, else "pass"."""
+    if any(finding.severity == "error" for finding in findings):
+        return "fail"
+    return "inconclusive" if any(c.status == "inconclusive" for c in comparisons) else "pass"
+
+
+def render(verdict: Verdict, width: int = WIDTH) -> Iterator[str]:
+    """Yields the lines of the verdict's plain text, at most about a screen."""
+    yield f"{verdict.status.upper()}: {verdict.subject} — {_summary(verdict)}"
+    for finding in verdict.findings[:FINDINGS_SHOWN]:
+        mark = "✗" if finding.severity == "error" else "!"
+        yield from _wrapped(f"  {mark} ", finding.message, width)
+    if len(verdict.findings) > FINDINGS_SHOWN:
+        yield f"  … and {len(verdict.findings) - FINDINGS_SHOWN} more of the same check"
+    for comparison in verdict.comparisons:
+        if comparison.status == "inconclusive":
+            yield from _wrapped("  ? ", f"{comparison.primal}: {comparison.reason}", width)
+    for note in verdict.notes:
+        yield from _wrapped("  · ", note, width)
+    yield f"  seed {verdict.seed}"
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Returns a number as people read it: short where it is plain, scientific where it is not.
+
+    >>> number(0.5), number(31623.0), number(1.58e-2), number(float("nan"))
+    ('0.5', '3.16e+04', '0.0158', 'nan')
+    """
+    return f"{value:.{digits}g}"
+
+
+def _summary(verdict: Verdict) -> str:
+    primals = tuple(dict.fromkeys(c.primal for c in verdict.comparisons if c.primal != JOINT))
+    wrong = sorted({f.primal for f in verdict.findings if f.severity == "error" and f.primal})
+    parts = []
+    if wrong:
+        parts.append(f"wrong: {_names(wrong)}")
+    right = [name for name in primals if name not in wrong]
+    undecided = [c.primal for c in verdict.comparisons if c.status == "inconclusive"]
+    if undecided:
+        parts.append(f"undecided: {_names(tuple(dict.fromkeys(undecided)))}")
+    right = [name for name in right if name not in undecided]
+    if right:
+        parts.append(f"right: {_names(right)}")
+    if verdict.resolution is not None and right:
+        parts.append(f"errors above {number(verdict.resolution, 2)} excluded")
+    parts.append(f"{verdict.evaluations} evaluations, {verdict.pullbacks} pullbacks")
+    return "; ".join(parts)
+
+
+def _names(names: Sequence[str], most: int = 8) -> str:
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def _wrapped(first: str, text: str, width: int) -> list[str]:
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=first,
+        subsequent_indent=" " * len(first),
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+
+
+def _plain(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _plain(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_plain(value) for value in data]
+    if isinstance(data, float) and not math.isfinite(data):
+        return str(data)
+    return data
+
+
+_NUMERIC = {"claimed", "true", "bar", "resolution", "ratio"}
+
+
+def _numbers(data: dict[str, Any]) -> dict[str, Any]:
+    return {k: float(v) if k in _NUMERIC and isinstance(v, str) else v for k, v in data.items()}
+
+
+def _finding(data: dict[str, Any]) -> Finding:
+    indices = tuple(tuple(index) for index in data["indices"])
+    return Finding(**_numbers({**data, "indices": indices}))
