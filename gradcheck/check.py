@@ -12,7 +12,7 @@ from gradcheck.adapters import subject_of
 from gradcheck.comparison import ROUNDING_ULPS, Outcome, judged
 from gradcheck.contract import Audit, audit
 from gradcheck.errors import InvalidInput
-from gradcheck.escalation import escalated, is_borne_out
+from gradcheck.escalation import escalated, is_borne_out, lost_digits, widened
 from gradcheck.evaluation import BudgetSpent, Evaluator, Meter, dot, flat, weight
 from gradcheck.findings import joint_finding, located_finding, probe_finding
 from gradcheck.localisation import located
@@ -91,6 +91,9 @@ def check(
     return _verdict(subjects[0].name, results, meter, seed)
 
 
+BUDGET = "the budget is spent: allow more evaluations, budget=..."
+
+
 @dataclass(frozen=True)
 class Result:
     """What the road found at one point."""
@@ -127,6 +130,16 @@ def _checked(
     subject: Subject, other: Subject | None, meter: Meter, allow: float, rng: np.random.Generator
 ) -> Result:
     """Walks the road at one point; a wider precision than the primals' own is tried first."""
+    try:
+        return _walked(subject, other, meter, allow, rng)
+    except BudgetSpent:
+        rows = tuple(_undecided(name, "finite differences", BUDGET) for name in subject.point)
+        return Result((), rows, subject.notes)
+
+
+def _walked(
+    subject: Subject, other: Subject | None, meter: Meter, allow: float, rng: np.random.Generator
+) -> Result:
     audited = audit(Evaluator(subject, meter), lambda outputs: cotangents(outputs, rng))
     wider = escalated(audited)
     result = _compared(audited, wider or audited.evaluator, other, allow, rng)
@@ -147,10 +160,12 @@ def _compared(
     """Returns the comparison of all sound primals; None where a wider precision is not borne out."""
     road = _Road(audited, evaluator, allow, rng)
     point = {n: x for n, x in audited.evaluator.subject.point.items() if n in audited.sound}
-    if not np.isfinite(road.base).all():
-        return Result((), tuple(_undecided(n, road, "the output is not finite") for n in point), ())
+    reason = _not_measurable(audited, road)
+    if reason:
+        return Result((), tuple(_undecided(name, road.oracle, reason) for name in point), ())
     probed: list[Probed] = []
     try:
+        road.listen(point)
         for probe in probes(point, rng):
             probed.append(road.walked(probe))
             if probed[-1].outcome.status == "fail" and evaluator.precision is not None:
@@ -158,12 +173,35 @@ def _compared(
                     return None
     except BudgetSpent:
         pass
+    if evaluator.precision is not None and any(p.outcome.status == "fail" for p in probed):
+        result = _in_wide(audited, evaluator, other, allow, rng)
+        if result is not None:
+            return result
     comparisons, findings = road.summed(point, probed)
     if other is not None:
         report = witness(other, audited, [(p.probe, p.outcome) for p in probed], road.slack)
         comparisons, findings = _with_witness(comparisons, findings, report)
     notes = road.notes(probed)
     return Result(tuple(findings), tuple(comparisons), notes)
+
+
+def _in_wide(
+    audited: Audit, evaluator: Evaluator, other: Subject | None, allow: float, rng: Any
+) -> Result | None:
+    """Returns the comparison of the claim made in the wider precision, where that one is right.
+
+    What then is left of the disagreement is the rounding of the narrow claim, judged on its own.
+    """
+    wide = widened(audited, evaluator)
+    result = None if wide is None else _compared(wide, wide.evaluator, other, allow, rng)
+    if wide is None or result is None or status_of(result.findings, result.comparisons) != "pass":
+        return None
+    note = (
+        f"the pullback is right in {evaluator.precision}; in the primals' own precision it differs "
+        "by rounding"
+    )
+    lost = tuple(lost_digits(audited, wide))
+    return replace(result, findings=(*result.findings, *lost), notes=(*result.notes, note))
 
 
 class _Road:
@@ -176,9 +214,14 @@ class _Road:
         self.weights = np.array([flat(u) for u in audited.cotangents])
         native = evaluator.precision is None
         self.base = flat(audited.outputs) if native else evaluator.values(evaluator.point)
-        self.sigma = function_noise(
-            evaluator, self.base, self.weights, self.usable_gradients(), rng
-        )
+        self.sigma = np.zeros(len(self.weights))
+
+    def listen(self, point: Any) -> None:
+        """Measures the noise of the function, if there is anything to compare."""
+        if point:
+            self.sigma = function_noise(
+                self.evaluator, self.base, self.weights, self.usable_gradients(), self.rng
+            )
 
     def usable_gradients(self) -> list[dict[str, np.ndarray]]:
         """Returns the claimed gradients with zero for what is not finite."""
@@ -201,6 +244,11 @@ class _Road:
         """Runs the ladder along a probe, and looks closer where the claim disagrees."""
         before = self.evaluator.meter.evaluations
         line = self.line(probe.tangent)
+        if not line.add(2.0 ** -round(self.evaluator.bits / 6)):
+            # Part of the step leaves the domain: move each entry by a share of itself.
+            point = self.audited.evaluator.subject.point
+            probe = replace(probe, tangent=tangent(point, probe.primals, self.rng, relative=True))
+            line = self.line(probe.tangent)
         weights = [weight(g, probe.tangent) for g in line.gradients]
         target = TARGET.get(self.evaluator.bits, 2.0 ** (-0.57 * self.evaluator.bits))
         sizes = np.array(weights)
@@ -244,6 +292,7 @@ class _Road:
                 )
                 continue
             rounding = self.slack(gradient, probe.tangent)
+            rounding += ROUNDING_ULPS * self.evaluator.claim_eps * float(best.sensitivity[k])
             if careful and abs(best.residual[k]) > best.bar[k]:
                 rounding += Z * self.claim_noise(k, probe)
             outcomes.append(
@@ -253,7 +302,6 @@ class _Road:
                     claimed=claimed,
                     weight=size,
                     rounding=rounding,
-                    bits=self.evaluator.bits,
                     eps=self.evaluator.claim_eps,
                     allow=self.allow,
                 )
@@ -273,14 +321,15 @@ class _Road:
 
     def summed(self, point: Any, probed: list[Probed]) -> tuple[list[Comparison], list[Finding]]:
         """Returns a comparison for each primal and for the joint probes, and the findings."""
-        comparisons, findings = [], []
+        undecided = self.audited.evaluator.subject.undecided
+        comparisons = [_undecided(name, self.oracle, reason) for name, reason in undecided.items()]
+        findings = []
         for name in point:
             own = [p for p in probed if p.probe.primals == (name,)]
             if not own:
                 empty = np.size(backends.of(point[name]).values(point[name])) == 0
-                comparisons.append(
-                    _empty(name, self) if empty else _undecided(name, self, "the budget is spent")
-                )
+                row = _undecided(name, self.oracle, BUDGET)
+                comparisons.append(_empty(row) if empty else row)
                 continue
             chosen = max(own, key=_telling)
             comparisons.append(self.comparison(name, chosen))
@@ -335,8 +384,9 @@ class _Road:
                 f"the function was evaluated in {self.evaluator.precision}, the claim is "
                 f"{native.precision(x).name}"
             )
-        if any("kink" in o.reason for p in probed for o in p.outcomes):
-            notes.append("the point is on a kink: any slope between the one-sided ones is accepted")
+        for p in probed:
+            if len(p.probe.primals) == 1 and p.outcome.status == "pass" and p.outcome.reason:
+                notes.append(f"{p.probe.primals[0]}: {p.outcome.reason}")
         return tuple(notes)
 
 
@@ -387,10 +437,19 @@ def _ungreyed(outcome: Outcome) -> Outcome:
     return replace(outcome, status="inconclusive", reason=reason)
 
 
-def _undecided(name: str, road: _Road, reason: str) -> Comparison:
+def _not_measurable(audited: Audit, road: _Road) -> str:
+    """Returns why no difference of the function means anything, "" where it does."""
+    if not np.isfinite(road.base).all():
+        return "the output is not finite at the point: choose another one"
+    if any(f.kind == "forward_nondeterministic" for f in audited.findings):
+        return "the function gives another value each time"
+    return ""
+
+
+def _undecided(name: str, oracle: str, reason: str) -> Comparison:
     return Comparison(
         primal=name,
-        oracle=road.oracle,
+        oracle=oracle,
         status="inconclusive",
         claimed=float("nan"),
         true=float("nan"),
@@ -401,9 +460,8 @@ def _undecided(name: str, road: _Road, reason: str) -> Comparison:
     )
 
 
-def _empty(name: str, road: _Road) -> Comparison:
-    row = _undecided(name, road, "it has no entries")
-    return replace(row, status="pass", claimed=0.0, true=0.0, bar=0.0)
+def _empty(row: Comparison) -> Comparison:
+    return replace(row, status="pass", claimed=0.0, true=0.0, bar=0.0, reason="it has no entries")
 
 
 def _is_draw(args: Sequence[Any]) -> bool:

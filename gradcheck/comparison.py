@@ -51,8 +51,9 @@ class Outcome:
 
     @property
     def resolution(self) -> float | None:
-        """The relative error that is excluded; None where the claimed gradient is zero."""
-        return (abs(self.residual) + self.bar) / self.weight if self.weight > 0 else None
+        """The relative error that is excluded; None where none is (a claim of nearly zero)."""
+        error = abs(self.residual) + self.bar
+        return error / self.weight if self.weight > error else None
 
     @property
     def excess(self) -> float:
@@ -69,7 +70,6 @@ def judged(
     claimed: float,
     weight: float,
     rounding: float,
-    bits: int,
     eps: float,
     allow: float = 0.0,
 ) -> Outcome:
@@ -81,7 +81,6 @@ def judged(
         claimed: ⟨x̄, v⟩.
         weight: ‖x̄·v‖₂.
         rounding: the bar of the claim's own rounding.
-        bits: significand bits of the evaluations.
         eps: the spacing of the claim's own dtype.
         allow: relative error that the user allows on purpose.
     """
@@ -95,10 +94,12 @@ def judged(
         status = "pass" if inside else "fail"
         reason = "the point is on a kink: any slope between the one-sided ones is accepted"
         residual = residual if not inside else 0.0
-    elif bar > weight / 2 and not _is_decided_zero(estimate, k, bar, weight, bits):
+    elif bar > weight / 2 and not _is_decided_zero(estimate, k, bar, weight, eps):
         failed = abs(residual) > UNRESOLVED_BARS * bar
         status = "fail" if failed else "inconclusive"
         reason = "" if failed else _too_small(weight, bar)
+    elif weight <= bar and estimate.still[k] and abs(residual) <= bar:
+        reason = f"neither the claim nor the output responds: only errors above {number(bar)} show"
     elif abs(residual) <= precision_floor(eps) * weight:
         status = "pass"
     elif abs(residual) > FAIL_BARS * bar:
@@ -108,16 +109,16 @@ def judged(
     return Outcome(status, claimed, residual, bar, weight, reason)
 
 
-def _is_decided_zero(estimate: Estimate, k: int, bar: float, weight: float, bits: int) -> bool:
+def _is_decided_zero(estimate: Estimate, k: int, bar: float, weight: float, eps: float) -> bool:
     """Whether a derivative of (nearly) zero is told from noise.
 
     It is where the bar is small against how much the outputs move along the direction (a softmax
-    moves, its sum does not), and where nothing moves at all and nothing is claimed.
+    moves, its sum does not), and where the outputs do not move beyond rounding even at a step of
+    half the primal's scale, and the claim says as much: a saturated sigmoid, an unused primal.
     """
-    sensitivity = float(estimate.sensitivity[k])
-    if sensitivity == 0.0:
-        return weight == 0.0
-    return bar <= 2.0 ** (-0.4 * bits) * sensitivity
+    if estimate.still[k]:
+        return weight <= bar
+    return bar <= eps**0.4 * float(estimate.sensitivity[k])
 
 
 def _too_small(weight: float, bar: float) -> str:

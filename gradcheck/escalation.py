@@ -5,7 +5,9 @@ A float32 gradient is a claim about a function that float64 shows far better: th
 made. That the function really works in the wider precision is verified, never assumed.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +16,8 @@ from gradcheck.contract import Audit
 from gradcheck.errors import EvaluationError
 from gradcheck.evaluation import BudgetSpent, Evaluator, flat
 from gradcheck.oracles.finite_difference import Line
+from gradcheck.probes import scale
+from gradcheck.verdict import Finding, number
 
 WIDE = "float64"
 
@@ -22,6 +26,12 @@ AGREEMENT = 2.0**-6
 that it is the same function, loose enough for an ill-conditioned one."""
 
 TRIAL_STEP = 2.0**-6
+
+ROUNDING_ULPS = 256.0
+"""The rounding of a backward pass of usual depth, in ulps of its largest terms."""
+
+GROSS = 2.0**-7
+"""Digits lost beyond this share of the gradient's scale are an error, not a warning."""
 
 
 def escalated(audited: Audit) -> Evaluator | None:
@@ -41,6 +51,78 @@ def escalated(audited: Audit) -> Evaluator | None:
         return None
     size = float(np.max(np.abs(theirs), initial=0.0))
     return wide if np.all(np.abs(ours - theirs) <= AGREEMENT * size) else None
+
+
+def widened(audited: Audit, wide: Evaluator) -> Audit | None:
+    """Returns the audit with the claim made in the wider precision; None where it cannot be."""
+    point = wide.point
+    gradients = []
+    try:
+        outputs = wide.outputs(point)
+        for cotangent in audited.cotangents:
+            pulled = wide.pullback(cotangent, outputs, point).cotangents
+            if not all(_is_wide(pulled.get(name), point[name]) for name in audited.sound):
+                return None
+            gradients.append({n: backends.of(g).values(g) for n, g in pulled.items()})
+    except (EvaluationError, BudgetSpent):
+        return None
+    zeros = {name: np.zeros(backends.of(x).shape(x)) for name, x in point.items()}
+    return replace(
+        audited,
+        evaluator=Evaluator(audited.evaluator.subject.at(point), audited.evaluator.meter),
+        outputs=outputs,
+        gradients=[zeros | gradient for gradient in gradients],
+        findings=(),
+    )
+
+
+def lost_digits(audited: Audit, wide: Audit) -> Iterator[Finding]:
+    """Yields the primals whose narrow claim differs from the wide one by more than rounding does.
+
+    Rounding is a few ulps of the largest entry, or of the natural scale |ȳ y| / |x| where that is
+    larger: a gradient that is the small difference of large terms has that many digits and no more.
+    """
+    eps = audited.evaluator.claim_eps
+    u, y = audited.cotangents[0], audited.outputs
+    output = max(
+        (float(np.max(np.abs(u[n] * backends.of(y[n]).values(y[n])), initial=0.0)) for n in y),
+        default=0.0,
+    )
+    for name in audited.sound:
+        narrow, full = audited.gradients[0][name], wide.gradients[0][name]
+        size = max(
+            float(np.max(np.abs(full), initial=0.0)), output / scale(audited.evaluator.point[name])
+        )
+        error = np.abs(narrow - full)
+        if not np.any(error > ROUNDING_ULPS * eps * size):
+            continue
+        worst = np.unravel_index(int(np.argmax(error)), error.shape)
+        index = tuple(int(i) for i in worst)
+        gross = float(error[index]) > GROSS * size
+        yield Finding(
+            kind="precision",
+            primal=name,
+            indices=(index,),
+            claimed=float(narrow[index]),
+            true=float(full[index]),
+            severity="error" if gross else "warning",
+            message=(
+                f"{name}{list(index) if index else ''}: claimed {number(float(narrow[index]), 4)}, "
+                f"and {number(float(full[index]), 4)} by the same code in {WIDE}: digits are lost "
+                "in the narrower precision (a difference of large numbers, an overflow)"
+            ),
+        )
+
+
+def _is_wide(gradient: Any, x: Any) -> bool:
+    if not backends.is_array(gradient) or not backends.of(gradient).is_floating(gradient):
+        return False
+    backend = backends.of(gradient)
+    return (
+        backend.precision(gradient).name == WIDE
+        and backend.shape(gradient) == backends.of(x).shape(x)
+        and bool(np.isfinite(backend.values(gradient)).all())
+    )
 
 
 def is_borne_out(line: Line, native: Evaluator) -> bool:

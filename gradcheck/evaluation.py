@@ -97,7 +97,7 @@ class Evaluator:
                 return np.array([np.nan])
 
     def pullback(self, cotangent: Direction, outputs: Point, point: Point) -> Pulled:
-        """Returns what the claimed pullback gives for a cotangent, in the primals' own dtypes."""
+        """Returns what the claimed pullback gives for a cotangent, in the dtypes of the point."""
         self.meter.pullbacks += 1
         y_bar = {n: backends.of(y).like(cotangent[n], y) for n, y in outputs.items()}
         return self.subject.pullback(y_bar, point)

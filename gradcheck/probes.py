@@ -18,6 +18,9 @@ STEPS_OF_ONE_HALF = 64
 """Magnitudes are multiples of 1/128: exact in every floating dtype, bfloat16 included, so that a
 cotangent means the same to the claim and to the oracle."""
 
+WIDE = 2.0**20
+"""An array whose magnitudes spread further is also probed at the scale of each entry."""
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -51,15 +54,43 @@ def probes(point: Mapping[str, Any], rng: np.random.Generator) -> Iterator[Probe
     names = tuple(name for name, x in point.items() if np.size(backends.of(x).values(x)))
     for name in names:
         yield Probe((name,), tangent(point, (name,), rng))
-    for _ in range(1 if len(names) == 1 else 2):
+        if spread(point[name]) > WIDE:
+            yield Probe((name,), tangent(point, (name,), rng, relative=True))
+    for _ in range(min(len(names), 2)):
         yield Probe(names, tangent(point, names, rng))
 
 
 def tangent(
-    point: Mapping[str, Any], names: tuple[str, ...], rng: np.random.Generator
+    point: Mapping[str, Any],
+    names: tuple[str, ...],
+    rng: np.random.Generator,
+    *,
+    relative: bool = False,
 ) -> dict[str, np.ndarray]:
-    """Returns a random tangent that moves the named primals, each at its own scale."""
-    return {n: signed(rng, backends.of(point[n]).shape(point[n])) * scale(point[n]) for n in names}
+    """Returns a random tangent that moves the named primals, each at its own scale.
+
+    Args:
+        point: the primals.
+        names: those that are moved.
+        rng: draws it.
+        relative: whether each entry is moved by a share of itself instead, so that all of an array
+            whose entries differ by orders of magnitude stays within the function's domain.
+    """
+    sizes = {n: _sizes(point[n]) if relative else scale(point[n]) for n in names}
+    return {n: signed(rng, backends.of(point[n]).shape(point[n])) * sizes[n] for n in names}
+
+
+def spread(x: Any) -> float:
+    """Returns the ratio of the largest to the smallest magnitude, zeros apart; 1 for zeros."""
+    values = np.abs(backends.of(x).values(x))
+    solid = values[values > 0]
+    return float(solid.max() / solid.min()) if solid.size else 1.0
+
+
+def _sizes(x: Any) -> np.ndarray:
+    """Returns each entry's magnitude rounded down to a power of two; the scale where it is zero."""
+    values = np.abs(backends.of(x).values(x))
+    return 2.0 ** np.floor(np.log2(np.where(values > 0, values, scale(x))))
 
 
 def cotangents(outputs: Mapping[str, Any], rng: np.random.Generator) -> list[dict[str, np.ndarray]]:
@@ -67,7 +98,7 @@ def cotangents(outputs: Mapping[str, Any], rng: np.random.Generator) -> list[dic
 
     A scalar output is looked at with weight 1 (so that the gradients are those that the user
     knows) and with another weight; else one cotangent weighs all entries alike, and one weighs
-    each by its own size, so that small outputs are not drowned by large ones.
+    each by its own size, so that small outputs are not drowned by large ones (a zero has no size).
     """
     shapes = {name: backends.of(y).shape(y) for name, y in outputs.items()}
     first = {name: signed(rng, shape) for name, shape in shapes.items()}
@@ -89,5 +120,5 @@ def _level(y: Any) -> np.ndarray:
     """Returns 1/|y| as powers of two, at most 2^20 times the weight of an entry of usual size."""
     values = np.abs(backends.of(y).values(y))
     usual = scale(y)
-    levels = np.clip(values / usual, 2.0**-20, 2.0**20)
+    levels = np.clip(np.where(values > 0, values / usual, 1.0), 2.0**-20, 2.0**20)
     return 2.0 ** -np.round(np.log2(levels))

@@ -63,13 +63,14 @@ def describe(value: Any) -> str:
     if value is None:
         return "None"
     kind = type(value).__name__
-    if isinstance(value, Mapping):
-        return f"a {kind} with the keys {', '.join(map(repr, value))}"
-    if isinstance(value, (tuple, list)):
-        return f"a {kind} of {len(value)}"
+    kind = f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
     if hasattr(value, "shape") and hasattr(value, "dtype"):
-        return f"a {kind} of shape {tuple(value.shape)} and dtype {value.dtype}"
-    return f"a {kind}"
+        return f"an array of shape {tuple(value.shape)} and dtype {value.dtype}"
+    if isinstance(value, Mapping):
+        return f"{kind} with the keys {', '.join(map(repr, value))}"
+    if isinstance(value, (tuple, list)):
+        return f"{kind} of {len(value)}"
+    return kind
 
 
 def _walk(tree: Any, name: str) -> Iterator[tuple[str, Any]]:

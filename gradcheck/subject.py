@@ -6,7 +6,7 @@ primal was an argument, a dictionary of parameters or an attribute of an object.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gradcheck import backends
@@ -41,6 +41,7 @@ class Subject:
             adapter undoes it.
         pullback: (cotangents of the outputs, point) -> `Pulled`. As pure.
         findings: what the adapter found before any number was compared.
+        undecided: primals whose claimed gradient cannot be had, with the reason.
         notes: what the reader of the verdict should know about the adapter's choices.
     """
 
@@ -50,6 +51,7 @@ class Subject:
     function: Callable[[Point], Point]
     pullback: Callable[[Point, Point], Pulled]
     findings: tuple[Finding, ...] = ()
+    undecided: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def at(self, point: Point) -> "Subject":

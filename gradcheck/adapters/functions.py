@@ -26,22 +26,18 @@ def function_subject(
     """
     title = name or name_of(f)
     primals = primals_of(f, args, wrt)
-    rule = f if vjp is None else _as_rule(f, vjp, primals)
-
-    def function(point: Point) -> dict[str, Any]:
-        y, _ = _apply(rule, primals, point, title)
-        return outputs(y, title)
-
-    def pullback(cotangents: Point, point: Point) -> Pulled:
-        y, pull = _apply(rule, primals, point, title)
-        return primals.pulled(call(pull, (rebuild(y, "y", cotangents),), {}, title, PullbackError))
-
+    if not primals.wrt:
+        names = ", ".join(map(repr, primals.trees))
+        raise InvalidInput(f"nothing to differentiate: wrt names none of the primals {names}")
+    function, pullback = (
+        _of_rule(f, primals, title) if vjp is None else _of_pair(f, vjp, primals, title)
+    )
     return Subject(title, primals.point, primals.constants, function, pullback)
 
 
 def name_of(f: Any) -> str:
     """Returns the name a user would call it by."""
-    return getattr(f, "__qualname__", None) or type(f).__name__
+    return getattr(f, "__name__", None) or type(f).__name__
 
 
 def call(
@@ -59,16 +55,42 @@ def call(
         raise error(f"{which}{title} raised {type(cause).__name__}: {cause}") from cause
 
 
-def _as_rule(f: Callable[..., Any], vjp: Callable[..., Any], primals: Primals) -> Callable:
-    """Returns the rule (y, pullback) of a function and its separate pullback."""
+Calls = tuple[Callable[[Point], Point], Callable[[Point, Point], Pulled]]
 
-    def rule(*args: Any, **kwargs: Any) -> tuple[Any, Callable[..., Any]]:
-        def pullback(y_bar: Any) -> Any:
-            return vjp(y_bar, *args, **kwargs)
 
-        return f(*args, **kwargs), pullback
+def _of_pair(f: Callable, vjp: Callable, primals: Primals, title: str) -> Calls:
+    """Returns the two calls of a function with a separate pullback: neither calls the other."""
+    structure: list[Any] = []  # of the output; known from the first evaluation on
 
-    return rule
+    def function(point: Point) -> dict[str, Any]:
+        args, kwargs = primals.arguments(point)
+        y = call(f, args, kwargs, title)
+        found = outputs(y, title)
+        structure[:] = [y]
+        return found
+
+    def pullback(cotangents: Point, point: Point) -> Pulled:
+        if not structure:
+            function(point)
+        args, kwargs = primals.arguments(point)
+        y_bar = rebuild(structure[0], "y", cotangents)
+        return primals.pulled(call(vjp, (y_bar, *args), kwargs, title, PullbackError))
+
+    return function, pullback
+
+
+def _of_rule(rule: Callable, primals: Primals, title: str) -> Calls:
+    """Returns the two calls of a rule that returns (y, pullback)."""
+
+    def function(point: Point) -> dict[str, Any]:
+        y, _ = _apply(rule, primals, point, title)
+        return outputs(y, title)
+
+    def pullback(cotangents: Point, point: Point) -> Pulled:
+        y, pull = _apply(rule, primals, point, title)
+        return primals.pulled(call(pull, (rebuild(y, "y", cotangents),), {}, title, PullbackError))
+
+    return function, pullback
 
 
 def _apply(rule: Callable, primals: Primals, point: Point, title: str) -> tuple[Any, Callable]:

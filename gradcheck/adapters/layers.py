@@ -33,6 +33,11 @@ LEARNING_RATE = 2.0**10
 """Given to a backward that updates: a power of two loses no digit when the gradient is recovered
 from the update, and a large one keeps it from drowning in the parameter."""
 
+UNKNOWN_RATE = (
+    "backward updates it by a learning rate that is neither an argument nor an attribute, and keeps "
+    "no gradient: store the gradient, or take the rate as an argument"
+)
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -93,6 +98,7 @@ class Plan:
     inputs: Mapping[str, Gradient] = field(default_factory=dict)
     parameters: Mapping[str, tuple[Place, Gradient]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    undecided: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -139,7 +145,8 @@ def _subject(
     inputs = Primals(primals.trees, tuple(plan.inputs), primals.by_name)
     parameters = {n: _value(place, pristine) for n, (place, _) in plan.parameters.items()}
     point = _chosen(inputs.point | parameters, wrt, tuple(primals.trees))
-    copies: dict[str, Any] = {}
+    copies: dict[str | None, Any] = {}
+    fresh = _remembers(pristine, methods, primals)
 
     def prepared(thing: Any, at: Point) -> tuple[Any, ...]:
         for name, (place, _) in plan.parameters.items():
@@ -150,13 +157,13 @@ def _subject(
 
     def function(at: Point) -> dict[str, Any]:
         precision = _escalated(at, point)
-        if precision not in copies:
-            copies[precision or ""] = copies[precision] = cloned(pristine, precision)
+        if fresh or precision not in copies:
+            copies[precision] = cloned(pristine, precision)
         y, _ = methods.forward(copies[precision], prepared(copies[precision], at))
         return {path: _detached(leaf) for path, leaf in outputs(y, title).items()}
 
     def pullback(cotangents: Point, at: Point) -> Pulled:
-        thing = cloned(pristine)
+        thing = cloned(pristine, _escalated(at, point))
         args = prepared(thing, at)
         for _, gradient in plan.parameters.values():
             gradient.clear(thing)
@@ -166,7 +173,16 @@ def _subject(
         returned = call(methods.backward, (thing, y_bar, args, cache), {}, title, PullbackError)
         return _pulled(plan, inputs, thing, returned, before)
 
-    return Subject(title, point, primals.constants, function, pullback, plan.findings, plan.notes)
+    return Subject(
+        title,
+        point,
+        primals.constants,
+        function,
+        pullback,
+        findings=plan.findings,
+        undecided=plan.undecided,
+        notes=plan.notes,
+    )
 
 
 def _pulled(plan: Plan, inputs: Primals, thing: Any, returned: Any, before: Point) -> Pulled:
@@ -195,13 +211,13 @@ def _plan(layer: Layer, pristine: Any, methods: Methods, primals: Primals, title
     inputs, found, misfits = _placed(returned, primals, found, pristine, after)
     if not inputs and not any(gradient for _, gradient in found.values()):
         raise InvalidInput(_nothing_found(title, after, returned))
-    updated, problems = _updates(found, pristine, after, returned, methods, title)
+    homes, undecided, problems = _updates(found, pristine, after, returned, methods, title)
     notes = [
         f"{name}: backward returns no cotangent for it, so it is taken as data"
         for name in primals.point
         if name not in inputs
     ]
-    return Plan(inputs, updated, (*misfits, *problems), tuple(notes))
+    return Plan(inputs, homes, (*misfits, *problems), undecided, tuple(notes))
 
 
 def _placed(
@@ -272,22 +288,26 @@ def _updates(
     returned: Any,
     methods: Methods,
     title: str,
-) -> tuple[dict[str, tuple[Place, Gradient]], list[Finding]]:
+) -> tuple[dict[str, tuple[Place, Gradient]], dict[str, str], list[Finding]]:
     """Recognises a backward that changes the parameters: an update, or a mutation."""
     homes: dict[str, tuple[Place, Gradient]] = {}
+    undecided: dict[str, str] = {}
     updated, mutated, recovered = [], [], []
     for name, (place, gradient) in found.items():
         before, now = _value(place, pristine), _value(place, after)
         change = backends.of(before).values(before) - backends.of(now).values(now)
         if gradient is None and np.any(change):
-            rate = None if methods.takes_rate else _own_rate(pristine, place)
-            gradient = Gradient.update(rate or LEARNING_RATE)
+            rate = LEARNING_RATE if methods.takes_rate else _own_rate(pristine, place)
             recovered.append(name)
+            if rate is None:
+                undecided[name] = UNKNOWN_RATE
+                continue
+            gradient = Gradient.update(rate)
         elif np.any(change) and gradient is not None:
             claimed = gradient.read(after, returned, None)
             (updated if _is_step(change, claimed) else mutated).append(name)
         homes[name] = (place, gradient or Gradient.missing())
-    return homes, list(_update_findings(updated, mutated, recovered, title))
+    return homes, undecided, _update_findings(updated, mutated, recovered, title)
 
 
 def _update_findings(
@@ -341,6 +361,16 @@ def _initialised(thing: Any, methods: Methods, primals: Primals, title: str) -> 
     methods.forward(after, tuple(primals.trees.values()))
     before, now = discovered(pristine, pristine, set()), discovered(after, after, set())
     return after if set(now) - set(before) else pristine
+
+
+def _remembers(pristine: Any, methods: Methods, primals: Primals) -> bool:
+    """Whether a second forward gives another result than the first (a generator moved on, say)."""
+    thing, args = cloned(pristine), tuple(primals.trees.values())
+    first, second = (
+        {path: _detached(y) for path, y in outputs(methods.forward(thing, args)[0], "").items()}
+        for _ in range(2)
+    )
+    return any(not _is_same(y, second.get(path)) for path, y in first.items())
 
 
 def _rewritten(pristine: Any, methods: Methods, primals: Primals) -> set[str]:
@@ -467,13 +497,13 @@ def _named(names: Sequence[str]) -> Callable[..., Any]:
     return anonymous
 
 
-def _inputs_wrt(signature: Callable, args: Sequence[Any]) -> list[int] | list[str] | None:
+def _inputs_wrt(signature: Callable, args: Sequence[Any]) -> list[int] | list[str]:
     """Returns the inputs that are floating: labels and indices of a layer are data."""
 
 
     if len(args) == 1 and isinstance(args[0], Mapping):
-        return [name for name, tree in args[0].items() if is_floating_tree(tree)] or None
-    return [i for i, tree in enumerate(args) if is_floating_tree(tree)] or None
+        return [name for name, tree in args[0].items() if is_floating_tree(tree)]
+    return [i for i, tree in enumerate(args) if is_floating_tree(tree)]
 
 
 def _chosen(point: Point, wrt: Any, others: tuple[str, ...]) -> dict[str, Any]:

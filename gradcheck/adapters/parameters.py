@@ -124,7 +124,8 @@ def discovered(before: Any, after: Any, rewritten: set[str], *, every_array: boo
         for where, gradient in source:
             value = where.get(before)
             name = str(where)
-            if not _is_number(value) or name in rewritten or id(value) in seen:
+            known = name in found or id(value) in seen
+            if known or not _is_number(value) or name in rewritten:
                 continue
             if isinstance(value, np.ndarray):
                 seen.add(id(value))

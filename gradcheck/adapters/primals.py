@@ -53,15 +53,14 @@ class Primals:
     def pulled(self, returned: Any) -> Pulled:
         """Returns what a pullback returned by the names of the primals."""
         chosen, problem = self._chosen(returned)
-        if problem:
-            return Pulled({}, (problem,))
         found: dict[str, Any] = {}
         misfits: list[str] = []
         for name, value in chosen.items():
             values, problems = align(value, self.trees[name], name)
             found |= values
             misfits += problems
-        return Pulled(found, tuple(structure_finding(misfit) for misfit in misfits))
+        form = tuple(structure_finding(misfit) for misfit in misfits)
+        return Pulled(found, (*((problem,) if problem else ()), *form))
 
     def _chosen(self, returned: Any) -> tuple[dict[str, Any], Finding | None]:
         """Returns the cotangents of the differentiated primals, still structured."""
@@ -90,14 +89,16 @@ class Primals:
         return not isinstance(returned, (Mapping, tuple, list))
 
     def _chosen_by_name(self, returned: Mapping) -> tuple[dict[str, Any], Finding | None]:
+        chosen = {name: returned[name] for name in self.wrt if name in returned}
         unknown = [name for name in returned if name not in self.trees]
-        if unknown:
-            known = ", ".join(map(repr, self.trees))
-            return {}, structure_finding(
-                f"{unknown[0]!r}: the pullback returns a cotangent under this name, and there is "
-                f"no such primal (there are {known})"
-            )
-        return {name: returned[name] for name in self.wrt if name in returned}, None
+        if not unknown:
+            return chosen, None
+        known = ", ".join(map(repr, self.trees))
+        return chosen, Finding(
+            kind="extra",
+            message=f"{unknown[0]!r}: the pullback returns a cotangent under this name, and there "
+            f"is no such primal (there are {known})",
+        )
 
 
 def primals_of(
@@ -173,8 +174,6 @@ def _wrt(trees: Mapping[str, Any], wrt: Sequence[str | int] | str | None) -> tup
         return tuple(name for name, tree in trees.items() if not _is_option(tree))
     wanted = (wrt,) if isinstance(wrt, (str, int)) else tuple(wrt)
     names = tuple(trees)
-    if not wanted:
-        raise InvalidInput(f"wrt is empty: name at least one of {', '.join(map(repr, names))}")
     chosen = []
     for name in wanted:
         if isinstance(name, int) and -len(names) <= name < len(names):

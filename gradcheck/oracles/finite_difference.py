@@ -14,7 +14,7 @@ Source: Ridders (1982) for the tableau and its error; the noise term is measured
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -34,7 +34,15 @@ bars grow by a fifth."""
 FIRST_LEVELS = 3
 MOST_LEVELS = 14
 LEAST_GAIN = 0.9
-"""A further level must shrink the bar by a tenth, else the ladder ends."""
+PATIENCE = 3
+"""So many further levels in a row may fail to shrink the bar by a tenth, then the ladder ends."""
+
+SMOOTH_LEVELS = 6
+"""A smooth function is settled by so many levels; below them the steps shrink by FINE_RATIO, to get
+past kinks."""
+
+MOST_DOUBLINGS = 12
+LONGEST = 8.0
 
 FINE_RATIO = 8.0
 """Ratio of the steps that look for kinks below the ladder."""
@@ -51,6 +59,7 @@ class Estimate:
         step: the largest step that the estimate rests on, relative to the primals' scale.
         sensitivity: how fast the outputs move along the direction, cancellations apart: the unit
             in which "no derivative at all" is judged.
+        still: whether the outputs move no more than rounding even at the longest step.
         kinked: whether the function has a kink at the point along this direction.
         low: the smaller of the two one-sided residuals where it is kinked.
         high: the larger of them.
@@ -61,6 +70,7 @@ class Estimate:
     noise: np.ndarray
     step: float
     sensitivity: np.ndarray
+    still: np.ndarray
     kinked: np.ndarray
     low: np.ndarray
     high: np.ndarray
@@ -113,6 +123,15 @@ class Line:
         return self.evaluator.values(point), linear
 
     @property
+    def longest(self) -> float:
+        """The longest step: half of the primals' scale, or an absolute 8 for small primals.
+
+        A bias of 1e-12 stands among activations of 1, and only steps of that size show anything.
+        """
+        largest = max((float(np.max(np.abs(v), initial=0.0)) for v in self.tangent.values()))
+        return max(0.5, LONGEST / largest) if largest > 0 else 0.5
+
+    @property
     def steps(self) -> list[float]:
         """The steps of the valid levels, the coarsest first."""
         return sorted(self.levels, reverse=True)
@@ -142,17 +161,22 @@ def estimate(line: Line, target: Callable[[], np.ndarray]) -> Estimate | None:
     if not _start(line):
         return None
     best = _tableau(line)
-    while len(line.levels) < MOST_LEVELS:
-        wanted = target()
-        open_ = (best.bar > wanted) & (np.abs(best.residual) <= 4 * best.bar)
+    coarser = stale = 0
+    while len(line.levels) < MOST_LEVELS and stale < PATIENCE:
+        open_ = (best.bar > target()) & (np.abs(best.residual) <= 4 * best.bar)
         if not open_.any():
             break
-        noisy = (best.noise > best.bar / 2)[open_].any()
-        if not (_coarser(line, best, open_) if noisy else _finer(line)):
+        if (best.noise > best.bar / 2)[open_].any():
+            # Noise falls like 1/t; how far it can is not known (a bias of 1e-12 among activations
+            # of 1 allows t = 2^40), so the jumps double.
+            t = line.steps[0] * 2.0 ** min(2**coarser, MOST_DOUBLINGS)
+            if t > line.longest or not line.add(t):
+                break
+            coarser += 1
+        elif not line.add(line.steps[-1] / _ratio(line)):
             break
         previous, best = best, _tableau(line)
-        if (best.bar > LEAST_GAIN * previous.bar)[open_].all():
-            break
+        stale = stale + 1 if (best.bar > LEAST_GAIN * previous.bar)[open_].all() else 0
     return best
 
 
@@ -161,15 +185,19 @@ def settled(line: Line, best: Estimate, suspects: np.ndarray) -> Estimate:
 
     A wrong gradient leaves the same residual at every step; a kink or a narrow feature close to
     the point leaves one that is gone at smaller steps; a kink at the point itself leaves different
-    residuals on its two sides. Steps shrink until rounding noise would hide the residual.
+    residuals on its two sides. Steps shrink until two neighbours agree, or rounding hides all.
     """
     fine = [line.steps[-1]]
-    finest = 2.0 ** -np.ceil(line.evaluator.bits / 2)
+    finest = 2.0 ** (8 - line.evaluator.bits)
     while fine[-1] / FINE_RATIO >= finest:
         t = fine[-1] / FINE_RATIO
-        if (line.rounding(t) > np.abs(best.residual) / 4)[suspects].all() or not line.add(t):
+        hidden = line.rounding(t) > np.abs(best.residual) / 2
+        if hidden[suspects].all() or not line.add(t):
             break
         fine.append(t)
+        change = np.abs(line.central(t) - line.central(fine[-2]))
+        if len(fine) > 2 and (change <= line.rounding(t))[suspects].all():
+            break
     return _refined(line, best, fine, suspects)
 
 
@@ -177,18 +205,30 @@ def _refined(line: Line, best: Estimate, fine: list[float], suspects: np.ndarray
     residual, bar, noise = best.residual.copy(), best.bar.copy(), best.noise.copy()
     kinked, low, high = best.kinked.copy(), best.low.copy(), best.high.copy()
     for k in np.flatnonzero(suspects):
-        usable = [t for t in fine if line.rounding(t)[k] <= abs(residual[k]) / 4]
+        usable = [t for t in fine if line.rounding(t)[k] <= abs(residual[k]) / 2]
         if len(usable) < 2:
             if not _looks_smooth(line, k):
                 bar[k] = max(bar[k], abs(residual[k]))
             continue
         t, before = usable[-1], usable[-2]
-        values = [line.central(step)[k] for step in usable]
-        if abs(values[-1] - residual[k]) > abs(residual[k]) / 2:
-            residual[k], noise[k] = values[-1], line.rounding(t)[k]
-            bar[k] = noise[k] + 2 * abs(values[-1] - values[-2])
+        last, previous = line.central(t)[k], line.central(before)[k]
+        if abs(last - residual[k]) > abs(residual[k]) / 2 or _is_frozen(line, t, k):
+            residual[k], noise[k] = last, line.rounding(t)[k]
+            bar[k] = noise[k] + 2 * abs(last - previous)
+            if _is_frozen(line, t, k):
+                bar[k] = max(bar[k], abs(last))
         kinked[k], low[k], high[k] = _one_sided(line, k, t, before)
-    return Estimate(residual, bar, noise, best.step, best.sensitivity, kinked, low, high)
+    return replace(
+        best, residual=residual, bar=bar, noise=noise, kinked=kinked, low=low, high=high
+    )
+
+
+def _is_frozen(line: Line, t: float, k: int) -> bool:
+    """Whether the function stands still at a small step though it moves at larger ones.
+
+    Part of it is then computed in a lower precision than its primals, and small steps show nothing.
+    """
+    return line.levels[t][2][k] == 0.0 and line.levels[line.steps[0]][2][k] > 0.0
 
 
 def _one_sided(line: Line, k: int, t: float, before: float) -> tuple[bool, float, float]:
@@ -224,18 +264,8 @@ def _start(line: Line) -> bool:
     return True
 
 
-def _coarser(line: Line, best: Estimate, open_: np.ndarray) -> bool:
-    """Adds a coarser level: rounding noise falls like 1/t."""
-    truncation = np.maximum(best.bar - best.noise, np.finfo(float).tiny)
-    excess = float(np.max((best.noise / truncation)[open_], initial=1.0))
-    # The truncation left after two extrapolations grows like t^6: a small excess of noise allows
-    # one doubling, a huge one (a bias of 1e-12 among activations of 1) allows many at once.
-    doublings = int(np.clip(np.log2(excess) / 6, 1, 6))
-    return line.add(line.steps[0] * 2.0**doublings)
-
-
-def _finer(line: Line) -> bool:
-    return line.add(line.steps[-1] / 2)
+def _ratio(line: Line) -> float:
+    return 2.0 if len(line.levels) < SMOOTH_LEVELS else FINE_RATIO
 
 
 def _tableau(line: Line) -> Estimate:
@@ -267,6 +297,7 @@ def _tableau(line: Line) -> Estimate:
         noise=best_n,
         step=float(steps[0]),
         sensitivity=line.sensitivity(),
+        still=line.levels[line.steps[0]][2] <= Z * np.sqrt(2.0) * line.sigma,
         kinked=nothing.astype(bool),
         low=nothing,
         high=nothing,
