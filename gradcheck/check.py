@@ -3,19 +3,19 @@
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from gradcheck import backends
 from gradcheck.adapters import subject_of
-from gradcheck.comparison import ROUNDING_ULPS, Outcome, judged
+from gradcheck.comparison import ON_KINK, ROUNDING_ULPS, Outcome, judged
 from gradcheck.contract import Audit, audit
 from gradcheck.errors import InvalidInput
 from gradcheck.escalation import escalated, is_borne_out, lost_digits, widened
 from gradcheck.evaluation import BudgetSpent, Evaluator, Meter, dot, flat, weight
 from gradcheck.findings import joint_finding, located_finding, probe_finding
-from gradcheck.localisation import located
+from gradcheck.localisation import MOST_ENTRIES, located
 from gradcheck.noise import Z, function_noise, gradient_noise, symmetric_noise
 from gradcheck.oracles.finite_difference import Estimate, Line, estimate, settled
 from gradcheck.oracles.reference import Witness, witness
@@ -119,6 +119,11 @@ class Probed:
         rank = {"fail": 3, "grey": 2, "pass": 1, "inconclusive": 0}
         keys = [(rank[o.status], o.excess if o.status != "pass" else -o.bar) for o in self.outcomes]
         return max(range(len(keys)), key=lambda k: keys[k])
+
+    @property
+    def on_kink(self) -> bool:
+        """Whether the function has a kink at the point along this probe."""
+        return self.estimate is not None and bool(self.estimate.kinked.any())
 
     @property
     def outcome(self) -> Outcome:
@@ -332,9 +337,13 @@ class _Road:
                 comparisons.append(_empty(row) if empty else row)
                 continue
             chosen = max(own, key=_telling)
-            comparisons.append(self.comparison(name, chosen))
+            finding = None
             if chosen.outcome.status == "fail":
-                findings.append(self.finding(name, chosen))
+                finding = self.finding(name, chosen)
+            elif any(p.on_kink for p in own):
+                finding = self.on_kink(name, next(p for p in own if p.on_kink))
+            comparisons.append(_decided(self.comparison(name, chosen), finding))
+            findings += [finding] if finding else []
         joint = [p for p in probed if len(p.probe.primals) > 1]
         if joint and not findings:
             chosen = max(joint, key=_telling)
@@ -359,8 +368,24 @@ class _Road:
             reason=outcome.reason,
         )
 
+    def on_kink(self, name: str, probed: Probed) -> Finding | Literal[False] | None:
+        """Looks at each entry of a primal that is on kinks: each has an interval of its own.
+
+        Along one direction slopes at several kinks may hide one another, and a wrong slope
+        elsewhere hides among them. Returns what is wrong, False where nothing is, None (undecided)
+        where the primal is too large.
+        """
+        if np.size(probed.line.gradients[0][name]) > MOST_ENTRIES:
+            return None
+        return self.entries(name, probed) or False
+
     def finding(self, name: str, probed: Probed) -> Finding:
         """Returns what is wrong with a primal: entry by entry where it is small enough."""
+        missing = name in self.audited.missing
+        return self.entries(name, probed) or probe_finding(name, probed.outcome, missing=missing)
+
+    def entries(self, name: str, probed: Probed) -> Finding | None:
+        """Looks at each entry of a primal; returns what is wrong, None where nothing is seen."""
         missing = name in self.audited.missing
         k = 0 if probed.outcomes[0].status == "fail" else probed.worst
         try:
@@ -369,7 +394,7 @@ class _Road:
         except BudgetSpent:
             found = None
         if found is None or not found.indices:
-            return probe_finding(name, probed.outcome, missing=missing)
+            return None
         arrays = self.audited.evaluator.subject.point | self.audited.outputs
         is_loss = self.base.size == 1 and k == 0
         return located_finding(found, arrays, missing=missing, is_loss=is_loss)
@@ -384,9 +409,6 @@ class _Road:
                 f"the function was evaluated in {self.evaluator.precision}, the claim is "
                 f"{native.precision(x).name}"
             )
-        for p in probed:
-            if len(p.probe.primals) == 1 and p.outcome.status == "pass" and p.outcome.reason:
-                notes.append(f"{p.probe.primals[0]}: {p.outcome.reason}")
         return tuple(notes)
 
 
@@ -458,6 +480,13 @@ def _undecided(name: str, oracle: str, reason: str) -> Comparison:
         evaluations=0,
         reason=reason,
     )
+
+
+def _decided(row: Comparison, finding: Finding | Literal[False] | None) -> Comparison:
+    """Returns the row after its entries were looked at one by one (False: nothing wrong)."""
+    if finding:
+        return replace(row, status="fail", resolution=None)
+    return replace(row, status="pass", reason=ON_KINK) if finding is False else row
 
 
 def _empty(row: Comparison) -> Comparison:

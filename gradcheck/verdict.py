@@ -153,8 +153,9 @@ def render(verdict: Verdict, width: int = WIDTH) -> Iterator[str]:
     if len(verdict.findings) > FINDINGS_SHOWN:
         yield f"  … and {len(verdict.findings) - FINDINGS_SHOWN} more of the same check"
     for comparison in verdict.comparisons:
-        if comparison.status == "inconclusive":
-            yield from _wrapped("  ? ", f"{comparison.primal}: {comparison.reason}", width)
+        if comparison.status != "fail" and comparison.reason:
+            mark = "  ? " if comparison.status == "inconclusive" else "  · "
+            yield from _wrapped(mark, f"{comparison.primal}: {comparison.reason}", width)
     for note in verdict.notes:
         yield from _wrapped("  · ", note, width)
     yield f"  seed {verdict.seed}"

@@ -5,6 +5,7 @@ which primal is then wrong.
 """
 
 import copy
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -475,6 +476,7 @@ def spoilt(layer: Any, spoil: Callable[[Any], None]) -> Any:
     class Spoilt(type(layer)):
         __slots__ = ()
 
+        @functools.wraps(type(layer).backward)
         def backward(self, *args):
             returned = super().backward(*args)
             changed = spoil(self, returned)

@@ -76,6 +76,25 @@ class Estimate:
     high: np.ndarray
 
 
+@dataclass(frozen=True)
+class Level:
+    """One step of the ladder, one number for each cotangent; what the claim says is subtracted.
+
+    Attributes:
+        up: the change of ⟨u, f⟩ from x to x₊.
+        down: the change from x₋ to x.
+        low: the sum over the outputs of the smaller of the two changes.
+        high: the sum of the larger ones.
+        moved: how far the outputs moved, root sum of squares, the claim not subtracted.
+    """
+
+    up: np.ndarray
+    down: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    moved: np.ndarray
+
+
 @dataclass
 class Line:
     """The function along x + t v, seen through the cotangents, the claim subtracted.
@@ -95,7 +114,7 @@ class Line:
     gradients: list[dict[str, np.ndarray]]
     tangent: Direction
     sigma: np.ndarray
-    levels: dict[float, tuple[np.ndarray, np.ndarray, np.ndarray]] = field(default_factory=dict)
+    levels: dict[float, "Level"] = field(default_factory=dict)
 
     def add(self, t: float) -> bool:
         """Evaluates the level t; returns whether both sides are finite."""
@@ -104,13 +123,10 @@ class Line:
             behind, backward = self._side(-t)
             if ahead.size != self.base.size or behind.size != self.base.size:
                 return False
-            up = self.weights @ (ahead - self.base) - forward
-            down = self.weights @ (self.base - behind) + backward
-            moved = np.sqrt(np.square(self.weights) @ np.square(ahead - behind)) / 2
-            bent = np.sqrt(np.square(self.weights) @ np.square(ahead - self.base))
-            if not (np.isfinite(up).all() and np.isfinite(down).all()):
+            level = _level(self.weights, ahead - self.base, self.base - behind, forward, -backward)
+            if not (np.isfinite(level.up).all() and np.isfinite(level.down).all()):
                 return False
-            self.levels[t] = (up, down, np.maximum(moved, bent))
+            self.levels[t] = level
         return True
 
     def _side(self, t: float) -> tuple[np.ndarray, np.ndarray]:
@@ -138,8 +154,8 @@ class Line:
 
     def central(self, t: float) -> np.ndarray:
         """Returns R(t) / 2t."""
-        up, down, _ = self.levels[t]
-        return (up + down) / (2 * t)
+        level = self.levels[t]
+        return (level.up + level.down) / (2 * t)
 
     def rounding(self, t: float) -> np.ndarray:
         """Returns the bar of rounding alone on R(t) / 2t."""
@@ -148,7 +164,29 @@ class Line:
     def sensitivity(self) -> np.ndarray:
         """Returns how fast the outputs move at the coarsest level, root sum of squares."""
         t = self.steps[0]
-        return self.levels[t][2] / t
+        return self.levels[t].moved / t
+
+
+def _level(
+    weights: np.ndarray,
+    ahead: np.ndarray,
+    behind: np.ndarray,
+    forward: np.ndarray,
+    backward: np.ndarray,
+) -> Level:
+    """Returns the level of two changes of f and the changes that the claim says."""
+    claimed = (forward + backward) / 2
+    up, down = weights @ ahead, weights @ behind
+    both = weights @ (ahead + behind) / 2
+    apart = np.abs(weights) @ np.abs(ahead - behind) / 2
+    squares = np.maximum(np.square(ahead + behind) / 4, np.square(ahead))
+    return Level(
+        up=up - forward,
+        down=down - backward,
+        low=both - apart - claimed,
+        high=both + apart - claimed,
+        moved=np.sqrt(np.square(weights) @ squares),
+    )
 
 
 def estimate(line: Line, target: Callable[[], np.ndarray]) -> Estimate | None:
@@ -228,16 +266,20 @@ def _is_frozen(line: Line, t: float, k: int) -> bool:
 
     Part of it is then computed in a lower precision than its primals, and small steps show nothing.
     """
-    return line.levels[t][2][k] == 0.0 and line.levels[line.steps[0]][2][k] > 0.0
+    return line.levels[t].moved[k] == 0.0 and line.levels[line.steps[0]].moved[k] > 0.0
 
 
 def _one_sided(line: Line, k: int, t: float, before: float) -> tuple[bool, float, float]:
-    """Returns whether the one-sided slopes stay apart as the step shrinks, and both of them."""
-    sides = [(line.levels[s][0][k] / s, line.levels[s][1][k] / s) for s in (before, t)]
-    gaps = [ahead - behind for ahead, behind in sides]
+    """Returns whether the one-sided slopes stay apart as the step shrinks, and their interval.
+
+    The interval is that of the sum over the outputs of each output's own interval: with weights of
+    both signs the two one-sided slopes of the sum do not bound what subgradients may give.
+    """
+    gaps = [(line.levels[s].high[k] - line.levels[s].low[k]) / s for s in (before, t)]
     noise = 4 * line.rounding(t)[k]
-    kinked = abs(gaps[1]) > noise and abs(gaps[1]) > abs(gaps[0]) / 2
-    return kinked, min(sides[1]) - noise, max(sides[1]) + noise
+    kinked = gaps[1] > noise and gaps[1] > gaps[0] / 2
+    level = line.levels[t]
+    return bool(kinked), level.low[k] / t - noise, level.high[k] / t + noise
 
 
 def _looks_smooth(line: Line, k: int) -> bool:
@@ -297,7 +339,7 @@ def _tableau(line: Line) -> Estimate:
         noise=best_n,
         step=float(steps[0]),
         sensitivity=line.sensitivity(),
-        still=line.levels[line.steps[0]][2] <= Z * np.sqrt(2.0) * line.sigma,
+        still=line.levels[line.steps[0]].moved <= Z * np.sqrt(2.0) * line.sigma,
         kinked=nothing.astype(bool),
         low=nothing,
         high=nothing,

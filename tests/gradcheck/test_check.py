@@ -1,0 +1,164 @@
+"""The public face of check: forms of input, options, seeds, budgets, purity."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import gradcheck
+
+x, w = np.array([0.5, -1.0, 2.0]), np.array([1.5, 0.25, -0.75])
+
+
+def product(x, w):
+    return x * w
+
+
+def pull(u, x, w):
+    return u * w, u * x
+
+
+def primals(verdict):
+    return [c.primal for c in verdict.comparisons if c.primal != "all together"]
+
+
+FORMS = {
+    "positional": ((product, x, w), {"vjp": pull}),
+    "named": ((product, {"x": x, "w": w}), {"vjp": lambda u, x, w: {"x": u * w, "w": u * x}}),
+    "drawn": ((product, lambda rng: (rng.normal(size=3), rng.normal(size=3))), {"vjp": pull}),
+    "drawn by name": (
+        (product, lambda rng: {"x": rng.normal(size=3), "w": rng.normal(size=3)}),
+        {"vjp": lambda u, x, w: {"x": u * w, "w": u * x}},
+    ),
+    "rule": ((lambda x, w: (x * w, lambda u: (u * w, u * x)), x, w), {}),
+    "list returned": ((product, x, w), {"vjp": lambda u, x, w: [u * w, u * x]}),
+}
+
+
+@pytest.mark.parametrize(("args", "options"), FORMS.values(), ids=FORMS)
+def test_every_form_of_input_is_understood(args, options):
+    verdict = gradcheck.check(*args, **options, seed=3)
+    assert verdict.status == "pass" and set(primals(verdict)) == {"x", "w"}, str(verdict)
+
+
+@pytest.mark.parametrize("returned", [lambda u: u * w, lambda u: (u * w,), lambda u: (u * w, None)])
+@pytest.mark.parametrize("wrt", ["x", ("x",), 0, (0,)])
+def test_wrt_makes_the_others_constants(wrt, returned):
+    verdict = gradcheck.check(product, x, w, vjp=lambda u, x, w: returned(u), wrt=wrt)
+    assert verdict.status == "pass" and primals(verdict) == ["x"]
+
+
+def test_integer_constants_are_left_alone():
+    verdict = gradcheck.check(
+        lambda x, i: x[i],
+        {"x": x, "i": np.array([0, 0, 2])},
+        vjp=lambda u, x, i: {"x": np.bincount(i, u, minlength=3)},
+        wrt=("x",),
+    )
+    assert verdict.status == "pass"
+
+
+def test_structured_primals_and_outputs():
+    def f(params, x):
+        z = x * params["w"] + params["b"][0]
+        return {"y": np.tanh(z), "aux": (z.sum(), z)}
+
+    def vjp(u, params, x):
+        y = np.tanh(x * params["w"] + params["b"][0])
+        z = u["y"] * (1 - y**2) + u["aux"][0] + u["aux"][1]
+        return {"w": z * x, "b": [z.sum()]}, z * params["w"]
+
+    verdict = gradcheck.check(f, {"w": w, "b": [np.array(0.5)]}, x, vjp=vjp, seed=0)
+    assert verdict.status == "pass" and primals(verdict) == ["params.w", "params.b[0]", "x"]
+
+
+def test_python_floats_are_scalars():
+    verdict = gradcheck.check(lambda a, b: a * b, 2.0, 3.0, vjp=lambda u, a, b: (u * b, u * a))
+    assert verdict.status == "pass"
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_a_seed_repeats_the_check(seed):
+    wrong = lambda u, x, w: (u * w, u * x * 1.5)  # noqa: E731
+    assert gradcheck.check(product, x, w, vjp=wrong, seed=seed) == gradcheck.check(
+        product, x, w, vjp=wrong, seed=seed
+    )
+
+
+def test_a_fresh_seed_is_drawn_and_recorded():
+    seeds = {gradcheck.check(product, x, w, vjp=pull).seed for _ in range(3)}
+    assert len(seeds) == 3
+
+
+def test_no_global_random_state_is_touched():
+    np.random.seed(0)  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    gradcheck.check(product, x, w, vjp=pull)
+    assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+
+
+def test_arguments_are_never_written_to():
+    mine, data = x.copy(), w.copy()
+
+    def greedy(x, w):
+        x *= 2
+        w += 1
+        return x * w
+
+    verdict = gradcheck.check(greedy, mine, data, vjp=pull, wrt=("x",))
+    assert np.array_equal(mine, x) and np.array_equal(data, w)
+    assert {f.primal for f in verdict.findings if f.kind == "input_mutated"} == {"x", "w"}
+
+
+@pytest.mark.parametrize("budget", [1, 5, 12, 20])
+def test_a_budget_bounds_the_evaluations_and_says_what_is_left(budget):
+    verdict = gradcheck.check(product, x, w, vjp=pull, budget=budget)
+    assert verdict.evaluations <= budget and verdict.status == "inconclusive"
+    assert "the budget is spent" in str(verdict)
+
+
+def test_an_allowance_is_an_explicit_choice():
+    rough = lambda u, x, w: (u * w * 1.001, u * x)  # noqa: E731
+    assert gradcheck.check(product, x, w, vjp=rough).status == "fail"
+    assert gradcheck.check(product, x, w, vjp=rough, allow=0.01).status == "pass"
+
+
+def test_a_random_function_is_undecided_and_says_why():
+    noise = np.random.default_rng(0)
+    verdict = gradcheck.check(
+        lambda x: x * (noise.random(3) < 0.5), x, vjp=lambda u, x: u, seed=0
+    )
+    assert [f.kind for f in verdict.findings] == ["forward_nondeterministic"]
+
+
+def test_a_random_pullback_is_found():
+    noise = np.random.default_rng(0)
+    verdict = gradcheck.check(
+        lambda x: x * x, x, vjp=lambda u, x: 2 * u * x * (1 + noise.random()), seed=0
+    )
+    assert "backward_nondeterministic" in {f.kind for f in verdict.findings}
+
+
+def test_a_pullback_that_misreads_strides_is_found():
+    a = np.arange(12.0).reshape(3, 4) + 1
+
+    def reads_memory(u, a):
+        flat = u.ravel(order="K").reshape(u.shape)
+        return 2 * a * flat
+
+    verdict = gradcheck.check(lambda a: a * a, a, vjp=reads_memory, seed=0)
+    assert [f.kind for f in verdict.findings] == ["layout"]
+
+
+def test_a_wrong_gradient_never_raises_but_can_be_asked_to():
+    verdict = gradcheck.check(product, x, w, vjp=lambda u, x, w: (u, u))
+    with pytest.raises(gradcheck.GradientError, match="claimed"):
+        verdict.raise_for_failure()
+    passed = gradcheck.check(product, x, w, vjp=pull)
+    assert passed.raise_for_failure() is passed
+
+
+def test_an_output_that_is_not_finite_is_undecided():
+    with np.errstate(all="ignore"):
+        verdict = gradcheck.check(np.log, np.array([-1.0]), vjp=lambda u, x: u / x)
+    assert verdict.status == "inconclusive" and "the output is not finite" in str(verdict)

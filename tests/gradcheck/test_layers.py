@@ -1,0 +1,195 @@
+"""Layer objects of every convention: the right ones pass, the spoilt ones are found and named."""
+
+import pickle
+
+import numpy as np
+import pytest
+import zoo
+from zoo import ZOO, X
+
+import gradcheck
+
+
+def named(verdict):
+    return {c.primal for c in verdict.comparisons} - {"all together"}
+
+
+def as_float32(layer):
+    for name, value in vars(layer).items():
+        if isinstance(value, np.ndarray) and value.dtype == np.float64:
+            setattr(layer, name, value.astype(np.float32))
+    return layer
+
+
+@pytest.mark.parametrize("row", ZOO, ids=lambda row: row.name)
+def test_a_right_layer_passes_and_its_primals_are_named(row):
+    for seed in range(3):
+        verdict = gradcheck.check(row.make(), *row.inputs, seed=seed)
+        assert verdict.status == "pass", str(verdict)
+        assert named(verdict) == set(row.primals)
+        assert [f.kind for f in verdict.findings] == ["parameters_updated"] * row.warns
+
+
+@pytest.mark.parametrize("row", ZOO, ids=lambda row: row.name)
+def test_a_layer_is_left_as_it_was(row):
+    layer = row.make()
+    before = pickle.dumps(layer)
+    gradcheck.check(layer, *row.inputs, seed=0)
+    assert pickle.dumps(layer) == before
+
+
+@pytest.mark.parametrize("make", [zoo.Dense, zoo.StoredOutput, zoo.Methods, zoo.Tanh])
+def test_float32_layers_pass(make):
+    verdict = gradcheck.check(as_float32(make()), X.astype(np.float32), seed=0)
+    assert verdict.status == "pass" and not verdict.findings, str(verdict)
+    assert "evaluated in float64" in str(verdict)
+
+
+WRONG = (
+    (zoo.Dense, "W", lambda s, r: setattr(s, "dW", s.dW / len(s.x))),
+    (zoo.Dense, "b", lambda s, r: setattr(s, "db", s.db * 2)),
+    (zoo.Dense, "x", lambda s, r: -r),
+    (zoo.StoredOutput, "weights", lambda s, r: setattr(s, "dweights", s.inputs.T @ np.ones((5, 3)))),
+    (zoo.StoredOutput, "inputs", lambda s, r: setattr(s, "dinputs", s.dinputs * 1.01)),
+    (zoo.Dictionaries, "params.b", lambda s, r: s.grads.update(b=s.grads["b"] / 5)),
+    (zoo.Lists, "params[0]", lambda s, r: np.copyto(s.grads[0], 0)),
+    (zoo.Accumulating, "W", lambda s, r: setattr(s, "grad_W", 2 * s.grad_W)),
+    (zoo.ParameterObjects, "b.data", lambda s, r: setattr(s.b, "grad", -s.b.grad)),
+    (zoo.Cached, "W", lambda s, r: (r[0], 2 * r[1], r[2])),
+    (zoo.ReturnedDictionary, "b", lambda s, r: {**r, "db": r["db"] * 0}),
+    (zoo.Multiply, "b", lambda s, r: (r[0], r[0])),
+    (zoo.BatchNorm, "beta", lambda s, r: setattr(s, "dbeta", s.dbeta / 5)),
+    (zoo.Embedding, "W", lambda s, r: setattr(s, "dW", np.sign(s.dW))),
+    (zoo.RecurrentStep, "Wh", lambda s, r: setattr(s, "dWh", s.dWh.T)),
+    (zoo.CrossEntropy, "x", lambda s, r: r * 5),
+)
+
+
+@pytest.mark.parametrize(("make", "primal", "spoil"), WRONG, ids=lambda v: getattr(v, "__name__", v))
+def test_a_spoilt_layer_fails_at_the_spoilt_primal(make, primal, spoil):
+    row = next(row for row in ZOO if row.make is make)
+    verdict = gradcheck.check(zoo.spoilt(row.make(), spoil), *row.inputs, seed=0)
+    wrong = {f.primal for f in verdict.findings if f.severity == "error"}
+    assert verdict.status == "fail" and wrong == {primal}, str(verdict)
+
+
+def test_a_wrong_update_is_found_in_the_update():
+    class Wrong(zoo.Updating):
+        def backward(self, output_gradient, learning_rate):
+            self.bias -= learning_rate * output_gradient.mean(axis=1, keepdims=True)
+            self.weights -= learning_rate * (output_gradient @ self.input.T)
+            return self.weights.T @ output_gradient  # after the update: the classic mistake
+
+    verdict = gradcheck.check(Wrong(), X.T, seed=0)
+    assert {f.primal for f in verdict.findings if f.severity == "error"} == {"input", "bias"}
+
+
+def test_a_forgotten_gradient_is_missing():
+    class Forgetful(zoo.Dense):
+        def backward(self, dout):
+            self.dW = self.x.T @ dout
+            return dout @ self.W.T
+
+    verdict = gradcheck.check(Forgetful(), X, seed=0)
+    (finding,) = verdict.findings
+    assert (finding.kind, finding.primal) == ("missing", "b")
+
+
+def test_a_parameter_that_backward_spoils_is_found():
+    class Spoiling(zoo.Dense):
+        def backward(self, dout):
+            dx = super().backward(dout)
+            self.W *= 0.5
+            return dx
+
+    verdict = gradcheck.check(Spoiling(), X, seed=0)
+    assert [(f.kind, f.primal) for f in verdict.findings] == [("parameter_mutated", "W")]
+
+
+def test_an_update_by_an_unknown_rate_is_undecided():
+    class Secretive(zoo.OwnRate):
+        def __init__(self):
+            super().__init__()
+            del self.learning_rate
+
+        def backward_pass(self, accum_grad):
+            W = self.W
+            self.W = W - 0.01 * self.layer_input.T @ accum_grad
+            self.w0 = self.w0 - 0.01 * accum_grad.sum(axis=0, keepdims=True)
+            return accum_grad @ W.T
+
+    verdict = gradcheck.check(Secretive(), X, seed=0)
+    assert verdict.status == "inconclusive"
+    assert "neither an argument nor an attribute" in " ".join(str(verdict).split())
+
+
+def test_wrt_chooses_among_inputs_and_parameters():
+    assert named(gradcheck.check(zoo.Dense(), X, wrt=("W", "x"), seed=0)) == {"W", "x"}
+    with pytest.raises(gradcheck.InvalidInput, match="wrt names 'V'.*there are 'x', 'W', 'b'"):
+        gradcheck.check(zoo.Dense(), X, wrt="V")
+
+
+class Strange:
+    """Follows no convention at all."""
+
+    def __init__(self) -> None:
+        self.store = {"kernel": np.random.default_rng(0).normal(size=(4, 3))}
+
+    def run(self, x):
+        self.seen = x
+        return x @ self.store["kernel"]
+
+    def slope(self, u):
+        self.answer = self.seen.T @ u
+        return u @ self.store["kernel"].T
+
+
+ACCESSORS = {
+    "by name": {
+        "forward": "run",
+        "backward": "slope",
+        "parameters": {"K": "store.kernel"},
+        "gradients": {"K": "answer"},
+    },
+    "by function": {
+        "forward": lambda layer, x: layer.run(x),
+        "backward": lambda layer, y_bar: layer.slope(y_bar),
+        "parameters": lambda layer: {"K": layer.store["kernel"]},
+        "gradients": lambda layer: {"K": layer.answer},
+    },
+}
+
+
+@pytest.mark.parametrize("accessors", ACCESSORS.values(), ids=ACCESSORS)
+def test_explicit_accessors(accessors):
+    verdict = gradcheck.check(gradcheck.Layer(Strange(), **accessors), X, seed=0)
+    assert verdict.status == "pass" and named(verdict) == {"x", "K"}, str(verdict)
+
+
+def test_explicit_accessors_find_a_wrong_gradient():
+    doubled = {**ACCESSORS["by function"], "gradients": lambda layer: {"K": 2 * layer.answer}}
+    verdict = gradcheck.check(gradcheck.Layer(Strange(), **doubled), X, seed=0)
+    assert [f.primal for f in verdict.findings] == ["K"] and verdict.status == "fail"
+
+
+def test_a_layer_without_any_gradient_says_what_to_do():
+    class Silent(zoo.Tanh):
+        def backward(self, grad): ...
+
+    with pytest.raises(gradcheck.InvalidInput, match=r"no gradient was found.*gradcheck\.Layer"):
+        gradcheck.check(Silent(), X)
+
+
+def test_a_parameter_that_is_not_there_is_named():
+    layer = gradcheck.Layer(zoo.Dense(), parameters={"W": "kernel"}, gradients={"W": "dW"})
+    with pytest.raises(gradcheck.InvalidInput, match="'W': wanted a floating array at kernel, got None"):
+        gradcheck.check(layer, X)
+
+
+def test_a_backward_with_an_unknown_argument_is_refused():
+    class Odd(zoo.Tanh):
+        def backward(self, grad, weather):
+            return grad
+
+    with pytest.raises(gradcheck.InvalidInput, match="takes 'weather'"):
+        gradcheck.check(Odd(), X)

@@ -1,0 +1,84 @@
+"""The verdict: data that goes to JSON and back, and text that fits a screen."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import gradcheck
+from gradcheck.verdict import Comparison, Finding, Verdict, render, status_of
+
+reals = st.floats(allow_nan=False)
+text = st.text(max_size=30)
+findings = st.builds(
+    Finding,
+    kind=text,
+    message=text,
+    primal=st.none() | text,
+    indices=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=3).map(tuple),
+    claimed=st.none() | reals,
+    true=st.none() | reals,
+    ratio=st.none() | reals,
+    severity=st.sampled_from(["error", "warning"]),
+)
+statuses = st.sampled_from(["pass", "fail", "inconclusive"])
+comparisons = st.builds(
+    Comparison,
+    primal=text,
+    oracle=text,
+    status=statuses,
+    claimed=reals,
+    true=reals,
+    bar=reals,
+    resolution=st.none() | reals,
+    evaluations=st.integers(0, 99),
+    reason=text,
+)
+verdicts = st.builds(
+    Verdict,
+    subject=text,
+    status=statuses,
+    findings=st.lists(findings, max_size=9).map(tuple),
+    comparisons=st.lists(comparisons, max_size=4).map(tuple),
+    resolution=st.none() | reals,
+    evaluations=st.integers(0, 99),
+    pullbacks=st.integers(0, 99),
+    seed=st.integers(0, 2**32),
+    notes=st.lists(text, max_size=2).map(tuple),
+)
+
+
+@given(verdicts)
+def test_json_and_back(verdict):
+    assert Verdict.from_json(verdict.to_json()) == verdict
+
+
+@given(verdicts)
+def test_the_text_fits_a_screen(verdict):
+    lines = list(render(verdict, width=100))
+    assert len(lines) <= 40 and lines[-1] == f"  seed {verdict.seed}"
+
+
+@given(st.lists(findings), st.lists(comparisons))
+def test_the_status_is_the_worst_of_its_parts(found, compared):
+    status = status_of(found, compared)
+    assert (status == "fail") == any(f.severity == "error" for f in found)
+    if status == "pass":
+        assert all(c.status != "inconclusive" for c in compared)
+
+
+@pytest.mark.parametrize("factor", [2.0, -1.0])
+def test_a_failure_reads_like_this(factor):
+    verdict = gradcheck.check(
+        lambda w: np.sum(w**2),
+        np.array([[1.0, 2.0], [3.0, -4.0]]),
+        vjp=lambda u, w: factor * 2 * u * w,
+        seed=7,
+    )
+    claimed = number = -8 * factor
+    head, first, *rest, seed = str(verdict).splitlines()
+    assert head.startswith("FAIL: <lambda> — wrong: w; ")
+    assert first.startswith(f"  ✗ w[1, 1]: claimed {number:g}, true -8 ± ")
+    assert f"ratio {factor:g}" in " ".join([first, *rest]) and seed == "  seed 7"
+    assert verdict.findings[0].claimed == claimed
+    assert max(map(len, str(verdict).splitlines()[1:])) <= 80

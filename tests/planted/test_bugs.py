@@ -1,0 +1,74 @@
+"""The tester is tested first: every planted bug is found in every precision, and its twin passes."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from planted.bugs import BUGS, SUBJECTS, Bug
+
+import gradcheck
+
+DTYPES = ("float64", "float32")
+
+
+def verdict(bug: Bug, dtype: str, seed: int) -> gradcheck.Verdict:
+    right = SUBJECTS[bug.subject]
+    primals = right.draw(np.random.default_rng(seed), dtype)
+
+    def wrong(y_bar, **p):
+        return bug.spoil(right.vjp(y_bar, **p), y_bar, p)
+
+    return gradcheck.check(right.f, primals, vjp=wrong, seed=seed)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_bug_is_found_and_its_primal_named(bug, dtype):
+    for seed in range(3):
+        answer = verdict(bug, dtype, seed)
+        errors = [f for f in answer.findings if f.severity == "error"]
+        assert answer.status == "fail", str(answer)
+        assert {f.kind for f in errors} == {bug.kind}, str(answer)
+        assert {f.primal for f in errors} - {None} == set(bug.wrong), str(answer)
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+@given(seed=st.integers(0, 2**32 - 1), dtype=st.sampled_from(DTYPES))
+def test_the_right_twin_passes(name, seed, dtype):
+    right = SUBJECTS[name]
+    primals = right.draw(np.random.default_rng(seed), dtype)
+    answer = gradcheck.check(right.f, primals, vjp=right.vjp, seed=seed)
+    assert answer.status == "pass" and not answer.findings, str(answer)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("sign", "its sign is wrong"),
+        ("factor 2", "a factor 2 too many"),
+        ("factor one half", "the factor 2 of a square is missing"),
+        ("mean for sum", "5 is the length of axis 0 of x: a mean for a sum"),
+        ("sum for mean", "18 is the length of all of y_hat: a sum for a mean"),
+        ("square transpose", "the true gradient transposed"),
+        ("transpose", "the cotangent has shape (3, 4), wanted (4, 3): it is transposed"),
+        ("batch not reduced", "sum it over axis 0"),
+        ("one dead row", "the claim is zero in row 2"),
+        ("one dead column", "the claim is zero in column 3"),
+        ("one dead entry", "the claim is zero in the entry [1, 2]"),
+        ("zero", "this gradient is never computed"),
+        ("None", "b: no gradient is returned, and there is one"),
+        ("input overwritten", "x: the pullback writes to this array"),
+        ("cotangent overwritten", "writes to the cotangent"),
+    ],
+)
+def test_the_message_says_what_was_done(name, words):
+    bug = next(bug for bug in BUGS if bug.name == name)
+    assert words in " ".join(str(verdict(bug, "float64", 0)).split())
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_worst_entry_and_its_ratio_are_named(dtype):
+    bug = next(bug for bug in BUGS if bug.name == "one dead entry")
+    (finding,) = verdict(bug, dtype, 0).findings
+    assert finding.indices == ((1, 2),) and finding.primal == "W"
+    assert finding.claimed == 0 and finding.ratio == 0 and abs(finding.true) > 100 * finding.bar
