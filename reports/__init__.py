@@ -1,0 +1,1 @@
+"""Reports: what gradcheck finds in the reference models and in worked examples."""

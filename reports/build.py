@@ -1,0 +1,76 @@
+"""Makes the report: runs every comparison and judges every claim."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from reports.comparison import COMPARED, Compared, rows_of
+from reports.report import ClaimRow, Report
+from reports.worked_examples import CLAIMS
+from reports.worked_examples.claim import Claim, Figure
+from reports.worked_examples.judging import SURPRISES, Judgement, judge, outcome
+
+Progress: TypeAlias = Callable[[int, int, str], None]
+
+
+def build(
+    *,
+    seed: int = 0,
+    claims: Sequence[Claim] = CLAIMS,
+    compared: Sequence[Compared] = COMPARED,
+    progress: Progress | None = None,
+) -> Report:
+    """Returns the report.
+
+    Args:
+        seed: the seed of every check.
+        claims: the worked examples' claims.
+        compared: the reference models.
+        progress: called before each step with the number of steps done, of all steps, and the name
+            of the next.
+    """
+    tell = progress or _silent
+    steps = len(compared) + len(claims)
+    implementations, rows = [], []
+    for done, model in enumerate(compared):
+        tell(done, steps, model.name)
+        implementations.extend(rows_of(model, seed))
+    for done, claim in enumerate(claims, start=len(compared)):
+        tell(done, steps, claim.id)
+        rows.append(claim_row(claim, judge(claim, seed)))
+    rows.sort(key=lambda row: (row.document, row.lines[0]))
+    return Report(implementations=tuple(implementations), claims=tuple(rows), seed=seed)
+
+
+def claim_row(claim: Claim, judgement: Judgement) -> ClaimRow:
+    """Returns the report's row of a claim and what was found."""
+    result, verdict = outcome(claim, judgement), judgement.verdict
+    return ClaimRow(
+        document=claim.document,
+        lines=claim.lines,
+        name=claim.name,
+        type=type(claim).__name__.lower(),
+        formula=claim.formula,
+        outcome=result,
+        kinds=tuple(sorted(judgement.flags)),
+        mistake=claim.truth.mistake,
+        stated=claim.stated if isinstance(claim, Figure) else "",
+        right=claim.truth.right,
+        explanation=claim.truth.because,
+        details=judgement.details,
+        evidence=judgement.confirmed,
+        surprises=_surprises(claim, judgement) if result in SURPRISES else (),
+        resolution=verdict.resolution if verdict else None,
+        evaluations=verdict.evaluations if verdict else 0,
+        inherits=claim.truth.inherits,
+    )
+
+
+def _surprises(claim: Claim, judgement: Judgement) -> tuple[str, ...]:
+    unconfirmed = tuple(f"not confirmed: {words}" for words in judgement.unconfirmed)
+    if judgement.flags == claim.truth.flags:
+        return unconfirmed
+    found, known = (", ".join(sorted(f)) or "right" for f in (judgement.flags, claim.truth.flags))
+    return (f"found: {found}; recorded: {known}", *unconfirmed)
+
+
+def _silent(done: int, steps: int, name: str) -> None: ...

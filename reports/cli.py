@@ -1,0 +1,125 @@
+"""The command `gradcheck`: a table of subcommands.
+
+Exit status: 0 nothing wrong, 1 something wrong, 2 bad usage or output that cannot be written.
+"""
+
+import argparse
+import importlib.metadata
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn, TextIO
+
+from reports.build import build
+from reports.output import Progress, atomic, write_lines
+from reports.render import RENDERERS
+
+OK, WRONG, USAGE = 0, 1, 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """A subcommand.
+
+    Attributes:
+        name: what the user types.
+        help: one line for the list of commands.
+        configure: adds the command's arguments to its parser.
+        run: does the work and returns the exit status.
+    """
+
+    name: str
+    help: str
+    configure: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns its exit status.
+
+    Args:
+        argv: the arguments without the program's name; those of the process if None.
+    """
+    try:
+        arguments = _parser().parse_args(argv)
+        return arguments.run(arguments)
+    except SystemExit as exit:  # argparse: --help, --version, bad usage
+        return int(exit.code or OK)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="gradcheck",
+        description="Is this gradient right; if not, what is wrong and where; and how sure are we?",
+        epilog="Exit status: 0 nothing wrong, 1 something wrong, 2 bad usage or unwritable output.",
+    )
+    version = f"gradcheck {_version()}"
+    parser.add_argument("--version", action="version", version=version)
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        subparser = subparsers.add_parser(command.name, help=command.help, description=command.help)
+        command.configure(subparser)
+        subparser.set_defaults(run=command.run)
+    return parser
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("gradcheck")
+    except importlib.metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
+def _configure_report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--format", choices=tuple(RENDERERS), default="terminal", help="default: %(default)s"
+    )
+    parser.add_argument("--out", type=Path, metavar="PATH", help="a file instead of the screen")
+    parser.add_argument(
+        "--seed", type=_seed, default=0, metavar="N", help="repeats a report; default: %(default)s"
+    )
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on")
+    return int(text)
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    if arguments.out is None:
+        return _write_report(arguments, sys.stdout)
+    try:
+        with atomic(arguments.out) as file:
+            return _write_report(arguments, file)
+    except OSError as error:
+        reason = error.strerror or error
+        print(f"gradcheck report: cannot write {arguments.out}: {reason}", file=sys.stderr)
+        return USAGE
+
+
+def _write_report(arguments: argparse.Namespace, file: TextIO) -> int:
+    progress = Progress()
+    try:
+        report = build(seed=arguments.seed, progress=progress)
+    finally:
+        progress.close()
+    write_lines(RENDERERS[arguments.format](report), file)
+    return OK if report.ok else WRONG
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        name="report",
+        help="compare the reference models with the oracles, and judge the worked examples",
+        configure=_configure_report,
+        run=_report,
+    ),
+)
+"""Every subcommand."""
