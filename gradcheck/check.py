@@ -3,29 +3,22 @@
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from gradcheck import backends
 from gradcheck.adapters import subject_of
-from gradcheck.comparison import ON_KINK, ROUNDING_ULPS, Outcome, judged
 from gradcheck.contract import Audit, audit
 from gradcheck.errors import InvalidInput
 from gradcheck.escalation import escalated, is_borne_out, lost_digits, widened
-from gradcheck.evaluation import BudgetSpent, Evaluator, Meter, dot, flat, weight
-from gradcheck.findings import joint_finding, located_finding, probe_finding
-from gradcheck.localisation import MOST_ENTRIES, located
-from gradcheck.noise import Z, function_noise, gradient_noise, symmetric_noise
-from gradcheck.oracles.finite_difference import Estimate, Line, estimate, settled
+from gradcheck.evaluation import BudgetSpent, Evaluator, Meter
+from gradcheck.measurement import Measurement, Probed
 from gradcheck.oracles.reference import Witness, witness
-from gradcheck.probes import Probe, cotangents, probes, tangent
+from gradcheck.probes import cotangents, probes
 from gradcheck.subject import Subject
-from gradcheck.verdict import JOINT, Comparison, Finding, Verdict, number, status_of
-
-TARGET = {53: 2.0**-30, 24: 2.0**-14}
-"""Bars, relative to ‖x̄·v‖₂, below which the ladder stops: well under any mistake, and reached in
-six evaluations by a smooth function."""
+from gradcheck.summary import BUDGET, not_measurable, notes, summed, undecided
+from gradcheck.verdict import JOINT, Comparison, Finding, Verdict, status_of
 
 
 def check(
@@ -86,12 +79,13 @@ def check(
     meter = Meter(budget)
     results = []
     for subject, point in zip(subjects, drawn, strict=True):
-        other = None if reference is None else subject_of(reference, point, vjp=None, wrt=wrt, name=None)
+        other = (
+            None
+            if reference is None
+            else subject_of(reference, point, vjp=None, wrt=wrt, name=None)
+        )
         results.append(_checked(subject, other, meter, allow, rng))
     return _verdict(subjects[0].name, results, meter, seed)
-
-
-BUDGET = "the budget is spent: allow more evaluations, budget=..."
 
 
 @dataclass(frozen=True)
@@ -103,34 +97,6 @@ class Result:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Probed:
-    """A probe, its line, and its outcome through each cotangent."""
-
-    probe: Probe
-    line: Line
-    estimate: Estimate | None
-    outcomes: tuple[Outcome, ...]
-    evaluations: int
-
-    @property
-    def worst(self) -> int:
-        """The cotangent that tells most: a failure before a pass before what is undecided."""
-        rank = {"fail": 3, "grey": 2, "pass": 1, "inconclusive": 0}
-        keys = [(rank[o.status], o.excess if o.status != "pass" else -o.bar) for o in self.outcomes]
-        return max(range(len(keys)), key=lambda k: keys[k])
-
-    @property
-    def on_kink(self) -> bool:
-        """Whether the function has a kink at the point along this probe."""
-        return self.estimate is not None and bool(self.estimate.kinked.any())
-
-    @property
-    def outcome(self) -> Outcome:
-        """The outcome through that cotangent."""
-        return self.outcomes[self.worst]
-
-
 def _checked(
     subject: Subject, other: Subject | None, meter: Meter, allow: float, rng: np.random.Generator
 ) -> Result:
@@ -138,7 +104,7 @@ def _checked(
     try:
         return _walked(subject, other, meter, allow, rng)
     except BudgetSpent:
-        rows = tuple(_undecided(name, "finite differences", BUDGET) for name in subject.point)
+        rows = tuple(undecided(name, "finite differences", BUDGET) for name in subject.point)
         return Result((), rows, subject.notes)
 
 
@@ -162,32 +128,34 @@ def _compared(
     allow: float,
     rng: np.random.Generator,
 ) -> Result | None:
-    """Returns the comparison of all sound primals; None where a wider precision is not borne out."""
-    road = _Road(audited, evaluator, allow, rng)
+    """Returns the comparison of all sound primals; None: a wider precision is not borne out."""
+    m = Measurement(audited, evaluator, allow, rng)
     point = {n: x for n, x in audited.evaluator.subject.point.items() if n in audited.sound}
-    reason = _not_measurable(audited, road)
+    reason = not_measurable(m)
     if reason:
-        return Result((), tuple(_undecided(name, road.oracle, reason) for name in point), ())
+        return Result((), tuple(undecided(name, m.oracle, reason) for name in point), ())
     probed: list[Probed] = []
     try:
-        road.listen(point)
+        m.listen(point)
         for probe in probes(point, rng):
-            probed.append(road.walked(probe))
+            probed.append(m.walked(probe))
             if probed[-1].outcome.status == "fail" and evaluator.precision is not None:
                 if not is_borne_out(probed[-1].line, audited.evaluator):
                     return None
+        if any(p.outcome.status == "fail" for p in probed):
+            m.listen_again()
+            probed = [m.walked_again(p) for p in probed]
     except BudgetSpent:
         pass
     if evaluator.precision is not None and any(p.outcome.status == "fail" for p in probed):
         result = _in_wide(audited, evaluator, other, allow, rng)
         if result is not None:
             return result
-    comparisons, findings = road.summed(point, probed)
+    comparisons, findings = summed(m, point, probed)
     if other is not None:
-        report = witness(other, audited, [(p.probe, p.outcome) for p in probed], road.slack)
+        report = witness(other, audited, [(p.probe, p.outcome) for p in probed])
         comparisons, findings = _with_witness(comparisons, findings, report)
-    notes = road.notes(probed)
-    return Result(tuple(findings), tuple(comparisons), notes)
+    return Result(tuple(findings), tuple(comparisons), notes(m))
 
 
 def _in_wide(
@@ -209,215 +177,14 @@ def _in_wide(
     return replace(result, findings=(*result.findings, *lost), notes=(*result.notes, note))
 
 
-class _Road:
-    """The stages between the audit and the verdict, for one point and one precision."""
-
-    def __init__(
-        self, audited: Audit, evaluator: Evaluator, allow: float, rng: np.random.Generator
-    ) -> None:
-        self.audited, self.evaluator, self.allow, self.rng = audited, evaluator, allow, rng
-        self.weights = np.array([flat(u) for u in audited.cotangents])
-        native = evaluator.precision is None
-        self.base = flat(audited.outputs) if native else evaluator.values(evaluator.point)
-        self.sigma = np.zeros(len(self.weights))
-
-    def listen(self, point: Any) -> None:
-        """Measures the noise of the function, if there is anything to compare."""
-        if point:
-            self.sigma = function_noise(
-                self.evaluator, self.base, self.weights, self.usable_gradients(), self.rng
-            )
-
-    def usable_gradients(self) -> list[dict[str, np.ndarray]]:
-        """Returns the claimed gradients with zero for what is not finite."""
-        return [
-            {n: np.where(np.isfinite(g), g, 0.0) for n, g in gradient.items()}
-            for gradient in self.audited.gradients
-        ]
-
-    @property
-    def oracle(self) -> str:
-        """How the comparison rows call the oracle."""
-        x = next(iter(self.evaluator.point.values()))
-        return f"finite differences ({backends.of(x).precision(x).name})"
-
-    def slack(self, gradient: dict[str, np.ndarray], v: Any) -> float:
-        """Returns the bar of the claim's own rounding along a direction."""
-        return ROUNDING_ULPS * self.evaluator.claim_eps * weight(gradient, v)
-
-    def walked(self, probe: Probe) -> Probed:
-        """Runs the ladder along a probe, and looks closer where the claim disagrees."""
-        before = self.evaluator.meter.evaluations
-        line = self.line(probe.tangent)
-        if not line.add(2.0 ** -round(self.evaluator.bits / 6)):
-            # Part of the step leaves the domain: move each entry by a share of itself.
-            point = self.audited.evaluator.subject.point
-            probe = replace(probe, tangent=tangent(point, probe.primals, self.rng, relative=True))
-            line = self.line(probe.tangent)
-        weights = [weight(g, probe.tangent) for g in line.gradients]
-        target = TARGET.get(self.evaluator.bits, 2.0 ** (-0.57 * self.evaluator.bits))
-        sizes = np.array(weights)
-        best = estimate(line, lambda: target * np.maximum(sizes, line.sensitivity() * 2.0**-10))
-        outcomes = self.judge(probe, line, best)
-        suspects = np.array([o.status in ("fail", "grey") for o in outcomes])
-        if best is not None and suspects.any():
-            best = settled(line, best, suspects)
-            outcomes = self.judge(probe, line, best, careful=True)
-        if any(o.status == "grey" for o in outcomes):
-            outcomes = self.again(probe, outcomes)
-        return Probed(probe, line, best, outcomes, self.evaluator.meter.evaluations - before)
-
-    def again(self, probe: Probe, outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
-        """Decides what lies between one and two bars by another direction."""
-        v = tangent(self.audited.evaluator.subject.point, probe.primals, self.rng)
-        line = self.line(v)
-        best = estimate(line, lambda: np.zeros(len(line.gradients)))
-        repeated = self.judge(Probe(probe.primals, v), line, best, careful=True)
-        return tuple(
-            second if first.status == "grey" and second.status != "grey" else _ungreyed(first)
-            for first, second in zip(outcomes, repeated, strict=True)
-        )
-
-    def line(self, v: Any) -> Line:
-        """Returns the line along a tangent."""
-        return Line(
-            self.evaluator, self.base, self.weights, self.usable_gradients(), v, self.sigma
-        )
-
-    def judge(
-        self, probe: Probe, line: Line, best: Estimate | None, *, careful: bool = False
-    ) -> tuple[Outcome, ...]:
-        """Returns the outcome through each cotangent; careful: the claim's noise is measured."""
-        outcomes = []
-        for k, gradient in enumerate(line.gradients):
-            claimed, size = dot(gradient, probe.tangent), weight(gradient, probe.tangent)
-            if best is None:
-                outcomes.append(
-                    Outcome("inconclusive", claimed, np.nan, np.inf, size, "no step is finite")
-                )
-                continue
-            rounding = self.slack(gradient, probe.tangent)
-            rounding += ROUNDING_ULPS * self.evaluator.claim_eps * float(best.sensitivity[k])
-            if careful and abs(best.residual[k]) > best.bar[k]:
-                rounding += Z * self.claim_noise(k, probe)
-            outcomes.append(
-                judged(
-                    best,
-                    k,
-                    claimed=claimed,
-                    weight=size,
-                    rounding=rounding,
-                    eps=self.evaluator.claim_eps,
-                    allow=self.allow,
-                )
-            )
-        return tuple(outcomes)
-
-    def claim_noise(self, k: int, probe: Probe) -> float:
-        """Returns the noise of the claimed derivative along a probe."""
-        return gradient_noise(
-            self.audited.evaluator,
-            self.audited.cotangents[k],
-            self.audited.outputs,
-            self.usable_gradients()[k],
-            probe.tangent,
-            self.rng,
-        )
-
-    def summed(self, point: Any, probed: list[Probed]) -> tuple[list[Comparison], list[Finding]]:
-        """Returns a comparison for each primal and for the joint probes, and the findings."""
-        undecided = self.audited.evaluator.subject.undecided
-        comparisons = [_undecided(name, self.oracle, reason) for name, reason in undecided.items()]
-        findings = []
-        for name in point:
-            own = [p for p in probed if p.probe.primals == (name,)]
-            if not own:
-                empty = np.size(backends.of(point[name]).values(point[name])) == 0
-                row = _undecided(name, self.oracle, BUDGET)
-                comparisons.append(_empty(row) if empty else row)
-                continue
-            chosen = max(own, key=_telling)
-            finding = None
-            if chosen.outcome.status == "fail":
-                finding = self.finding(name, chosen)
-            elif any(p.on_kink for p in own):
-                finding = self.on_kink(name, next(p for p in own if p.on_kink))
-            comparisons.append(_decided(self.comparison(name, chosen), finding))
-            findings += [finding] if finding else []
-        joint = [p for p in probed if len(p.probe.primals) > 1]
-        if joint and not findings:
-            chosen = max(joint, key=_telling)
-            if chosen.outcome.status == "fail":
-                findings.append(joint_finding(chosen.probe.primals, chosen.outcome))
-            if chosen.outcome.status in ("pass", "fail"):
-                comparisons.append(self.comparison(JOINT, chosen))
-        return comparisons, findings
-
-    def comparison(self, name: str, probed: Probed) -> Comparison:
-        """Returns the row of a primal."""
-        outcome = probed.outcome
-        return Comparison(
-            primal=name,
-            oracle=self.oracle,
-            status="inconclusive" if outcome.status == "grey" else outcome.status,
-            claimed=outcome.claimed,
-            true=outcome.claimed + outcome.residual,
-            bar=outcome.bar,
-            resolution=outcome.resolution if outcome.status == "pass" else None,
-            evaluations=probed.evaluations,
-            reason=outcome.reason,
-        )
-
-    def on_kink(self, name: str, probed: Probed) -> Finding | Literal[False] | None:
-        """Looks at each entry of a primal that is on kinks: each has an interval of its own.
-
-        Along one direction slopes at several kinks may hide one another, and a wrong slope
-        elsewhere hides among them. Returns what is wrong, False where nothing is, None (undecided)
-        where the primal is too large.
-        """
-        if np.size(probed.line.gradients[0][name]) > MOST_ENTRIES:
-            return None
-        return self.entries(name, probed) or False
-
-    def finding(self, name: str, probed: Probed) -> Finding:
-        """Returns what is wrong with a primal: entry by entry where it is small enough."""
-        missing = name in self.audited.missing
-        return self.entries(name, probed) or probe_finding(name, probed.outcome, missing=missing)
-
-    def entries(self, name: str, probed: Probed) -> Finding | None:
-        """Looks at each entry of a primal; returns what is wrong, None where nothing is seen."""
-        missing = name in self.audited.missing
-        k = 0 if probed.outcomes[0].status == "fail" else probed.worst
-        try:
-            sigma = symmetric_noise(self.evaluator, self.base, self.weights, self.rng)
-            found = located(replace(probed.line, sigma=sigma), name, k)
-        except BudgetSpent:
-            found = None
-        if found is None or not found.indices:
-            return None
-        arrays = self.audited.evaluator.subject.point | self.audited.outputs
-        is_loss = self.base.size == 1 and k == 0
-        return located_finding(found, arrays, missing=missing, is_loss=is_loss)
-
-    def notes(self, probed: list[Probed]) -> tuple[str, ...]:
-        """Returns what the reader should know about how the comparison was made."""
-        notes = []
-        if self.evaluator.precision is not None:
-            native = backends.of(next(iter(self.audited.evaluator.point.values())))
-            x = next(iter(self.audited.evaluator.point.values()))
-            notes.append(
-                f"the function was evaluated in {self.evaluator.precision}, the claim is "
-                f"{native.precision(x).name}"
-            )
-        return tuple(notes)
-
-
 def _with_witness(
     comparisons: list[Comparison], findings: list[Finding], report: Witness
 ) -> tuple[list[Comparison], list[Finding]]:
     """Adds the third witness's rows, and says who is the odd one out."""
     named = [
-        replace(f, message=f"{f.message}. {report.says[f.primal]}") if f.primal in report.says else f
+        replace(f, message=f"{f.message}. {report.says[f.primal]}")
+        if f.primal in report.says
+        else f
         for f in findings
     ]
     return [*comparisons, *report.comparisons], [*named, *report.findings]
@@ -427,7 +194,9 @@ def _verdict(name: str, results: Sequence[Result], meter: Meter, seed: int) -> V
     findings = _unique([f for result in results for f in result.findings])
     findings.sort(key=lambda f: (f.severity != "error", -abs(np.log(abs(f.ratio or 1.0) + 1e-300))))
     comparisons = tuple(c for result in results for c in result.comparisons)
-    resolutions = [c.resolution for c in comparisons if c.resolution is not None and c.primal != JOINT]
+    resolutions = [
+        c.resolution for c in comparisons if c.resolution is not None and c.primal != JOINT
+    ]
     return Verdict(
         subject=name,
         status=status_of(findings, comparisons),
@@ -444,53 +213,6 @@ def _verdict(name: str, results: Sequence[Result], meter: Meter, seed: int) -> V
 def _unique(findings: list[Finding]) -> list[Finding]:
     """Returns the first finding of each kind and primal: several points repeat themselves."""
     return list({(f.kind, f.primal, f.severity): f for f in reversed(findings)}.values())[::-1]
-
-
-def _telling(probed: Probed) -> tuple[int, float]:
-    outcome = probed.outcome
-    rank = {"fail": 3, "pass": 2, "grey": 1, "inconclusive": 0}[outcome.status]
-    return rank, outcome.excess if outcome.status == "fail" else -outcome.bar
-
-
-def _ungreyed(outcome: Outcome) -> Outcome:
-    if outcome.status != "grey":
-        return outcome
-    reason = f"the residual is {number(outcome.excess, 2)} bars, twice: neither right nor wrong"
-    return replace(outcome, status="inconclusive", reason=reason)
-
-
-def _not_measurable(audited: Audit, road: _Road) -> str:
-    """Returns why no difference of the function means anything, "" where it does."""
-    if not np.isfinite(road.base).all():
-        return "the output is not finite at the point: choose another one"
-    if any(f.kind == "forward_nondeterministic" for f in audited.findings):
-        return "the function gives another value each time"
-    return ""
-
-
-def _undecided(name: str, oracle: str, reason: str) -> Comparison:
-    return Comparison(
-        primal=name,
-        oracle=oracle,
-        status="inconclusive",
-        claimed=float("nan"),
-        true=float("nan"),
-        bar=float("inf"),
-        resolution=None,
-        evaluations=0,
-        reason=reason,
-    )
-
-
-def _decided(row: Comparison, finding: Finding | Literal[False] | None) -> Comparison:
-    """Returns the row after its entries were looked at one by one (False: nothing wrong)."""
-    if finding:
-        return replace(row, status="fail", resolution=None)
-    return replace(row, status="pass", reason=ON_KINK) if finding is False else row
-
-
-def _empty(row: Comparison) -> Comparison:
-    return replace(row, status="pass", claimed=0.0, true=0.0, bar=0.0, reason="it has no entries")
 
 
 def _is_draw(args: Sequence[Any]) -> bool:

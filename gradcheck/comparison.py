@@ -117,9 +117,10 @@ def _is_decided_zero(estimate: Estimate, k: int, bar: float, weight: float, eps:
 
     It is where the bar is small against how much the outputs move along the direction (a softmax
     moves, its sum does not), and where the outputs do not move beyond rounding even at a step of
-    half the primal's scale, and the claim says as much: a saturated sigmoid, an unused primal.
+    half the primal's scale, and the claim says as much: a saturated sigmoid, an unused primal. A
+    float32 claim of nothing is right where what there is would not show in a float32 output.
     """
-    if estimate.still[k]:
+    if estimate.still[k] or bar <= eps * float(estimate.size[k]):
         return weight <= bar
     return bar <= eps**0.4 * float(estimate.sensitivity[k])
 

@@ -17,9 +17,8 @@ from gradcheck.structure import describe
 from gradcheck.subject import Point, Pulled, Subject, copied
 from gradcheck.verdict import Finding
 
-
 REPEAT_ULPS = 2.0**16
-"""Two runs of a parallel sum differ by rounding; a race or a misread layout differs by whole terms."""
+"""Two runs of a parallel sum differ by rounding; a race or a misread layout by whole terms."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def guarded(subject: Subject) -> Subject:
     return replace(subject, function=function, pullback=pullback)
 
 
-class _kept:  # noqa: N801
+class _kept:
     """Writes the arrays' values back at the end: constants are handed out as they are."""
 
     def __init__(self, arrays: Point) -> None:
@@ -226,7 +225,9 @@ def _form(name: str, x: Any, value: Any) -> Finding | None:
         return Finding(kind="structure", primal=name, message=message)
     shape, wanted = backends.of(value).shape(value), backends.of(x).shape(x)
     if shape != wanted:
-        message = f"{name}: the cotangent has shape {shape}, wanted {wanted}{_remedy(shape, wanted)}"
+        message = (
+            f"{name}: the cotangent has shape {shape}, wanted {wanted}{_remedy(shape, wanted)}"
+        )
         return Finding(kind="shape", primal=name, message=message)
     dtype = _dtype(name, x, value)
     if dtype is not None and dtype.severity == "error":
@@ -247,14 +248,16 @@ def _dtype(name: str, x: Any, value: Any) -> Finding | None:
         return None
     wanted = backends.of(x).precision(x)
     if not backends.of(value).is_floating(value):
-        message = f"{name}: the cotangent has dtype {value.dtype}, wanted {wanted.name}"
+        message = f"{name}: the cotangent has dtype {np.asarray(value).dtype}, wanted {wanted.name}"
         return Finding(kind="dtype", primal=name, message=message)
     got = backends.of(value).precision(value)
     if got.bits == wanted.bits:
         return None
     narrower = got.bits < wanted.bits
     loss = ": half of its digits are lost on the way" if narrower else ": a silent upcast"
-    message = f"{name}: the cotangent has dtype {got.name}, wanted {wanted.name} as {name} has{loss}"
+    message = (
+        f"{name}: the cotangent has dtype {got.name}, wanted {wanted.name} as {name} has{loss}"
+    )
     severity = "error" if narrower else "warning"
     return Finding(kind="dtype", primal=name, message=message, severity=severity)
 

@@ -1,9 +1,9 @@
 """What can go wrong besides the gradient.
 
-    ValueError     <- InvalidInput       the call cannot be understood: nothing has been evaluated
-    RuntimeError   <- EvaluationError    the subject raised, or returned what no gradient can be taken of
-                      <- PullbackError   ... and it was the pullback that did
-    AssertionError <- GradientError      a verdict that is not a pass, asked to raise
+ValueError     <- InvalidInput       the call cannot be understood: nothing has been evaluated
+RuntimeError   <- EvaluationError    the subject raised, or returned what has no gradient
+                  <- PullbackError   ... and it was the pullback that did
+AssertionError <- GradientError      a verdict that is not a pass, asked to raise
 """
 
 

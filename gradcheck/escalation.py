@@ -22,8 +22,8 @@ from gradcheck.verdict import Finding, number
 WIDE = "float64"
 
 AGREEMENT = 2.0**-6
-"""How well the two precisions must agree at the point, relative to the output's scale: enough to see
-that it is the same function, loose enough for an ill-conditioned one."""
+"""How well the two precisions must agree at the point, relative to the output's scale: enough to
+see that it is the same function, loose enough for an ill-conditioned one."""
 
 TRIAL_STEP = 2.0**-6
 

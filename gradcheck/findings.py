@@ -22,7 +22,9 @@ def located_finding(
     count, size = len(found.indices), found.claimed.size
     facts = _facts(float(claimed), float(true), float(bar))
     if missing:
-        message = f"{found.primal}: no gradient is returned, and there is one: {where} has {facts[1]}"
+        message = (
+            f"{found.primal}: no gradient is returned, and there is one: {where} has {facts[1]}"
+        )
     else:
         message = f"{where}: {', '.join(facts)}"
         if count > 1:

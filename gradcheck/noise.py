@@ -23,7 +23,7 @@ FROZEN = 0.25
 """Share of the outputs that may stand still under the jitter (dead units do, near their kinks)."""
 
 Z = 8.0
-"""Bars count noise Z times: measured false alarms are 1e-3 at Z = 3, 6e-4 at 6, none in 2e5 at 8."""
+"""Bars count noise Z times: false alarms are 1e-3 at Z = 3, 6e-4 at 6, none in 2e5 at 8."""
 
 
 def jittered(

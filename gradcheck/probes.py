@@ -46,7 +46,7 @@ def scale(x: Any) -> float:
     if not 0.0 < largest < np.inf:
         return 1.0
     rms = largest * float(np.sqrt(np.mean(np.square(values / largest))))
-    return 2.0 ** np.floor(np.log2(rms))
+    return float(2.0 ** np.floor(np.log2(rms)))
 
 
 def probes(point: Mapping[str, Any], rng: np.random.Generator) -> Iterator[Probe]:

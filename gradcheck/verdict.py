@@ -30,7 +30,7 @@ class Comparison:
 
     Attributes:
         primal: the name of the primal.
-        oracle: which oracle answered, for example "finite differences (float64)".
+        oracle: which oracle answered, for example "finite differences".
         status: "pass", "fail" or "inconclusive".
         claimed: ⟨x̄, v⟩, the claimed derivative along the probe's tangent v.
         true: the oracle's estimate of the same number.
@@ -121,7 +121,7 @@ class Verdict:
         return self
 
     def to_json(self) -> str:
-        """Returns all of the verdict as JSON; numbers that are not finite are written as strings."""
+        """Returns all of the verdict as JSON; numbers that are not finite become strings."""
         return json.dumps(_plain(dataclasses.asdict(self)), ensure_ascii=False, indent=1)
 
     @classmethod

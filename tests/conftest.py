@@ -1,12 +1,14 @@
 """Profiles of the property-based tests: dev (the default), ci, and thorough; none has a deadline.
 
-    pytest                                     as a developer does
-    HYPOTHESIS_PROFILE=thorough pytest         more examples
+pytest                                     as a developer does
+HYPOTHESIS_PROFILE=thorough pytest         more examples
 """
 
 import os
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy: small matrices gain nothing by threads
+os.environ.setdefault(
+    "OMP_NUM_THREADS", "1"
+)  # before NumPy: small matrices gain nothing by threads
 
 import pytest
 from hypothesis import HealthCheck, settings

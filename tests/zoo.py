@@ -175,7 +175,8 @@ class Lazy:
     """Parameters are made, at random, in the first forward; dictionaries parameters/gradients."""
 
     def __init__(self) -> None:
-        self.parameters, self.gradients, self.is_initialized = {"W": None, "b": None}, {}, False
+        self.parameters: dict[str, Any] = {"W": None, "b": None}
+        self.gradients, self.is_initialized = {}, False
 
     def forward(self, X, retain_derived=True):
         if not self.is_initialized:
@@ -470,14 +471,14 @@ ZOO = (
 )
 
 
-def spoilt(layer: Any, spoil: Callable[[Any], None]) -> Any:
+def spoilt(layer: Any, spoil: Callable[[Any, Any], Any]) -> Any:
     """Returns the layer with something done to it after each backward."""
 
     class Spoilt(type(layer)):
         __slots__ = ()
 
         @functools.wraps(type(layer).backward)
-        def backward(self, *args):
+        def backward(self, *args: Any) -> Any:
             returned = super().backward(*args)
             changed = spoil(self, returned)
             return returned if changed is None else changed

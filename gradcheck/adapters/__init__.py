@@ -7,8 +7,9 @@ order; the last takes any callable.
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from gradcheck.adapters.calls import Layer, is_layer
 from gradcheck.adapters.functions import function_subject
-from gradcheck.adapters.layers import Layer, is_layer, layer_subject
+from gradcheck.adapters.layers import layer_subject
 from gradcheck.adapters.torch_reference import (
     TorchFunction,
     from_torch,

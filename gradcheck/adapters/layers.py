@@ -5,7 +5,6 @@ that caches, accumulated gradients and updates made inside backward cannot leak 
 into the next.
 """
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 
 from gradcheck import backends
 from gradcheck.adapters import conventions
+from gradcheck.adapters.calls import LEARNING_RATE, Layer, Methods, forward_signature, methods_of
 from gradcheck.adapters.functions import call, name_of
 from gradcheck.adapters.objects import Place, attributes, cloned
 from gradcheck.adapters.parameters import Gradient, discovered, explicit
@@ -29,66 +29,10 @@ from gradcheck.structure import describe, rebuild
 from gradcheck.subject import Point, Pulled, Subject
 from gradcheck.verdict import Finding
 
-LEARNING_RATE = 2.0**10
-"""Given to a backward that updates: a power of two loses no digit when the gradient is recovered
-from the update, and a large one keeps it from drowning in the parameter."""
-
 UNKNOWN_RATE = (
-    "backward updates it by a learning rate that is neither an argument nor an attribute, and keeps "
-    "no gradient: store the gradient, or take the rate as an argument"
+    "backward updates it by a learning rate that is neither an argument nor an attribute, and "
+    "keeps no gradient: store the gradient, or take the rate as an argument"
 )
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A layer object that follows no convention, with explicit accessors.
-
-    Args:
-        thing: the object.
-        forward: the name of its forward method, or a function (thing, *inputs) -> y.
-        backward: the name of its backward method, or a function (thing, y_bar) -> the cotangents of
-            the inputs.
-        parameters: parameter name -> where it stands ("kernel", "store.kernel"), or a function
-            thing -> {name: array}; the arrays are written in place.
-        gradients: parameter name -> where its gradient stands after backward, or a function
-            thing -> {name: array}.
-
-    >>> import numpy as np
-    >>> import gradcheck
-    >>> class Scale:
-    ...     factor = np.array([2.0, 3.0])
-    ...     def run(self, x):
-    ...         self.seen = x
-    ...         return self.factor * x
-    ...     def run_back(self, slope):
-    ...         self.answer = slope * self.seen
-    ...         return slope * self.factor
-    >>> layer = gradcheck.Layer(Scale(), forward="run", backward="run_back",
-    ...                         parameters={"factor": "factor"}, gradients={"factor": "answer"})
-    >>> gradcheck.check(layer, np.array([0.5, 1.5])).status
-    'pass'
-    """
-
-    thing: Any
-    forward: str | Callable[..., Any] | None = None
-    backward: str | Callable[..., Any] | None = None
-    parameters: Mapping[str, str] | Callable[[Any], Mapping[str, Any]] | None = None
-    gradients: Mapping[str, str] | Callable[[Any], Mapping[str, Any]] | None = None
-
-
-@dataclass(frozen=True)
-class Methods:
-    """The two calls of a layer, their conventions known.
-
-    Attributes:
-        forward: (thing, inputs) -> (y, cache); the cache is None where the object keeps its own.
-        backward: (thing, y_bar, inputs, cache) -> whatever it returns.
-        takes_rate: whether backward takes a learning rate.
-    """
-
-    forward: Callable[[Any, Sequence[Any]], tuple[Any, Any]]
-    backward: Callable[[Any, Any, Sequence[Any], Any], Any]
-    takes_rate: bool
 
 
 @dataclass(frozen=True)
@@ -100,15 +44,6 @@ class Plan:
     findings: tuple[Finding, ...] = ()
     undecided: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-
-
-def is_layer(thing: Any) -> bool:
-    """Returns whether a thing is a layer object: described by `Layer`, or with the usual methods."""
-    if isinstance(thing, Layer):
-        return True
-    if inspect.isroutine(thing) or inspect.isclass(thing) or inspect.ismodule(thing):
-        return False
-    return bool(_method(thing, conventions.FORWARD) and _method(thing, conventions.BACKWARD))
 
 
 def layer_subject(
@@ -126,9 +61,9 @@ def layer_subject(
     """
     layer = thing if isinstance(thing, Layer) else Layer(thing)
     title = name or name_of(type(layer.thing))
-    signature = _forward_signature(layer, title)
+    signature = forward_signature(layer, title)
     primals = primals_of(signature, args, _inputs_wrt(signature, args))
-    methods = _methods(layer, signature, primals, title)
+    methods = methods_of(layer, signature, primals, title)
     pristine = _initialised(layer.thing, methods, primals, title)
     plan = _plan(layer, pristine, methods, primals, title)
     return _subject(pristine, methods, primals, plan, wrt, title)
@@ -388,119 +323,8 @@ def _rewritten(pristine: Any, methods: Methods, primals: Primals) -> set[str]:
     }
 
 
-def _methods(layer: Layer, signature: Callable, primals: Primals, title: str) -> Methods:
-    forward = _forward(layer, signature, title)
-    backward, takes_rate, wants_cache = _backward(layer, primals, title)
-
-    def split(thing: Any, inputs: Sequence[Any]) -> tuple[Any, Any]:
-        result = call(forward, (thing, *inputs), {}, title)
-        if result is None:
-            names = attributes(thing)
-            stored = conventions.find(names, map(conventions.plain, conventions.OUTPUT))
-            return (names[stored] if stored else None), None
-        is_pair = isinstance(result, tuple) and len(result) == 2
-        if is_pair and (wants_cache or not backends.is_array(result[1])):
-            return result
-        return result, None
-
-    return Methods(split, backward, takes_rate)
-
-
-def _forward(layer: Layer, signature: Callable, title: str) -> Callable[..., Any]:
-    if callable(layer.forward):
-        return layer.forward
-    name = layer.forward or _method(layer.thing, conventions.FORWARD)
-    extra = {
-        p.name: True
-        for p in inspect.signature(signature).parameters.values()
-        if p.default is p.empty and p.name in conventions.TRAINING
-    }
-    return lambda thing, *inputs: getattr(thing, str(name))(*inputs, **extra)
-
-
-def _backward(layer: Layer, primals: Primals, title: str) -> tuple[Callable, bool, bool]:
-    """Returns (thing, y_bar, inputs, cache) -> returned, whether it takes a rate, or a cache."""
-    if callable(layer.backward):
-        function = layer.backward
-        return (lambda thing, y_bar, inputs, cache: function(thing, y_bar)), False, False
-    name = str(layer.backward or _method(layer.thing, conventions.BACKWARD))
-    method = getattr(layer.thing, name, None)
-    if not callable(method):
-        raise InvalidInput(f"{title} has no method {name!r}: name its backward, backward='...'")
-    roles = _roles(method, tuple(primals.trees), f"{title}.{name}")
-
-    def backward(thing: Any, y_bar: Any, inputs: Sequence[Any], cache: Any) -> Any:
-        parts = list(y_bar) if roles.count("y_bar") > 1 else [y_bar]
-        given = dict(zip(primals.trees, inputs, strict=False))
-        values = {"rate": LEARNING_RATE, "cache": cache, "training": True}
-        args = [
-            parts.pop(0) if r == "y_bar" else given[r[6:]] if r.startswith("input:") else values[r]
-            for r in roles
-        ]
-        returned = getattr(thing, name)(*args)
-        return returned if "y_bar" in roles else _scaled(returned, y_bar)
-
-    return backward, "rate" in roles, "cache" in roles
-
-
-def _roles(method: Callable, inputs: Sequence[str], title: str) -> list[str]:
-    """Returns what each required parameter of a backward is for."""
-    try:
-        parameters = inspect.signature(method).parameters.values()
-    except (TypeError, ValueError):
-        return ["y_bar"]
-    plain_inputs = {conventions.plain(name): name for name in inputs}
-    roles: list[str] = []
-    for p in parameters:
-        name = conventions.plain(p.name)
-        positional = p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-        if name in map(conventions.plain, conventions.LEARNING_RATE) and positional:
-            roles.append("rate")
-        elif (p.kind is p.VAR_POSITIONAL and not roles) or (positional and not roles):
-            roles.append("y_bar")
-        elif not positional or p.default is not p.empty:
-            break
-        elif name in conventions.CACHE:
-            roles.append("cache")
-        elif name in map(conventions.plain, conventions.TRAINING):
-            roles.append("training")
-        elif name in plain_inputs:
-            roles.append(f"input:{plain_inputs[name]}")
-        elif p.name.startswith(("d", "grad", "g")) and set(roles) <= {"y_bar"}:
-            roles.append("y_bar")
-        else:
-            raise InvalidInput(
-                f"{title} takes {p.name!r}, and it is not known what to pass for it: wrap the "
-                "layer, gradcheck.Layer(layer, backward=lambda layer, y_bar: ...)"
-            )
-    return roles
-
-
-def _forward_signature(layer: Layer, title: str) -> Callable[..., Any]:
-    if callable(layer.forward):
-        parameters = list(inspect.signature(layer.forward).parameters)[1:]
-        return _named(parameters)
-    name = layer.forward or _method(layer.thing, conventions.FORWARD)
-    method = getattr(layer.thing, name, None) if name else None
-    if not callable(method):
-        raise InvalidInput(f"{title} has no forward method: name it, gradcheck.Layer(…, forward=…)")
-    return method
-
-
-def _named(names: Sequence[str]) -> Callable[..., Any]:
-    """Returns a callable whose signature has these parameters (for their names alone)."""
-
-    def anonymous(*args: Any) -> None: ...
-
-    parameters = [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in names]
-    anonymous.__signature__ = inspect.Signature(parameters)  # pyright: ignore
-    return anonymous
-
-
 def _inputs_wrt(signature: Callable, args: Sequence[Any]) -> list[int] | list[str]:
     """Returns the inputs that are floating: labels and indices of a layer are data."""
-
-
     if len(args) == 1 and isinstance(args[0], Mapping):
         return [name for name, tree in args[0].items() if is_floating_tree(tree)]
     return [i for i, tree in enumerate(args) if is_floating_tree(tree)]
@@ -514,10 +338,16 @@ def _chosen(point: Point, wrt: Any, others: tuple[str, ...]) -> dict[str, Any]:
     chosen = {}
     for name in wanted:
         prefix = others[name] if isinstance(name, int) else name
-        part = {p: v for p, v in point.items() if p == prefix or p.startswith((f"{prefix}.", f"{prefix}["))}
+        part = {
+            p: v
+            for p, v in point.items()
+            if p == prefix or p.startswith((f"{prefix}.", f"{prefix}["))
+        }
         if not part:
             known = ", ".join(map(repr, point))
-            raise InvalidInput(f"wrt names {name!r}, and there is no such primal: there are {known}")
+            raise InvalidInput(
+                f"wrt names {name!r}, and there is no such primal: there are {known}"
+            )
         chosen |= part
     return chosen
 
@@ -541,10 +371,6 @@ def _nothing_found(title: str, after: Any, returned: Any) -> str:
     )
 
 
-def _method(thing: Any, names: Sequence[str]) -> str | None:
-    return next((n for n in names if callable(getattr(thing, n, None))), None)
-
-
 def _value(place: Place, thing: Any) -> Any:
     return _detached(place.get(thing))
 
@@ -560,18 +386,6 @@ def _values(x: Any) -> np.ndarray:
 
 def _ones(leaf: Any) -> Any:
     return backends.of(leaf).like(np.ones(np.shape(leaf)), leaf)
-
-
-def _scaled(returned: Any, y_bar: Any) -> Any:
-    """Returns what a loss's backward without an argument gave, times the cotangent of the loss."""
-    scale = np.asarray(y_bar)
-    if returned is None or scale.size != 1:
-        return returned
-    if isinstance(returned, (tuple, list)):
-        return type(returned)(_scaled(item, y_bar) for item in returned)
-    if isinstance(returned, Mapping):
-        return {key: _scaled(value, y_bar) for key, value in returned.items()}
-    return returned * scale.reshape(())[()]
 
 
 def _is_same(x: Any, y: Any) -> bool:

@@ -97,7 +97,7 @@ def children(thing: Any, place: Place) -> Iterator[tuple[Place, Any]]:
 
 
 def is_object(value: Any) -> bool:
-    """Returns whether a value is an instance of a class of the user's, not of Python's or NumPy's."""
+    """Returns whether a value is an instance of a user's class, not of Python's or NumPy's."""
     module = type(value).__module__.split(".")[0]
     return (
         module not in ("builtins", "numpy", "collections", "functools", "random", "_thread")

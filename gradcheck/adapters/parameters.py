@@ -262,8 +262,10 @@ class PathPlace(Place):
     def get(self, thing: Any) -> Any:
         """Returns what stands there, None where nothing does."""
         for _, name in self.steps:
-            thing = _item(thing, name) if isinstance(thing, (Mapping, list, tuple)) else getattr(
-                thing, name, None
+            thing = (
+                _item(thing, name)
+                if isinstance(thing, (Mapping, list, tuple))
+                else getattr(thing, name, None)
             )
         return thing
 
@@ -272,7 +274,7 @@ def _item(container: Any, key: Any) -> Any:
     if isinstance(container, (list, tuple)) and isinstance(key, str) and key.isdigit():
         key = int(key)
     try:
-        return container[key]
+        return container[key]  # pyright: ignore
     except (KeyError, IndexError, TypeError):
         return None
 

@@ -78,7 +78,7 @@ class Primals:
         return {}, _count_finding(self.wrt, returned, self.by_name)
 
     def _is_bare(self, returned: Any) -> bool:
-        """Whether the return value is the cotangent of the only primal, not a collection of them."""
+        """Whether what was returned is the cotangent of the only primal, not a collection."""
         if len(self.wrt) != 1:
             return False
         tree = self.trees[self.wrt[0]]
@@ -107,8 +107,8 @@ def primals_of(
     """Returns the primals of a call: one mapping is named primals, anything else is positional.
 
     Raises:
-        InvalidInput: no primal, an unknown name in `wrt`, a primal that cannot be differentiated, or
-            one with NaN or infinity in it.
+        InvalidInput: no primal, an unknown name in `wrt`, a primal that cannot be differentiated,
+            or one with NaN or infinity in it.
     """
     by_name = len(args) == 1 and isinstance(args[0], Mapping)
     trees = dict(args[0]) if by_name else dict(zip(_names(f, len(args)), args, strict=True))
@@ -210,8 +210,8 @@ def _check_primal(name: str, tree: Any, *, others: tuple[str, ...]) -> None:
             index = tuple(int(i) for i in np.argwhere(bad)[0])
             raise InvalidInput(
                 f"primal {path!r} has {int(bad.sum())} of {bad.size} entries that are not finite "
-                f"(the first is {values[index]} at {index or 'its only entry'}): a derivative needs "
-                "a finite point"
+                f"(the first is {values[index]} at {index or 'its only entry'}): a derivative "
+                "needs a finite point"
             )
 
 

@@ -96,4 +96,3 @@ def _torch() -> Any:
             'a PyTorch reference needs PyTorch: pip install "gradcheck[torch]"'
         ) from cause
     return torch
-

@@ -15,6 +15,7 @@ Source: Ridders (1982) for the tableau and its error; the noise term is measured
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -41,6 +42,10 @@ SMOOTH_LEVELS = 6
 """A smooth function is settled by so many levels; below them the steps shrink by FINE_RATIO, to get
 past kinks."""
 
+SPAN = 64.0
+"""A residual that persists over steps of this ratio is no kink's; over less the function must also
+look smooth."""
+
 MOST_DOUBLINGS = 12
 LONGEST = 8.0
 
@@ -59,6 +64,7 @@ class Estimate:
         step: the largest step that the estimate rests on, relative to the primals' scale.
         sensitivity: how fast the outputs move along the direction, cancellations apart: the unit
             in which "no derivative at all" is judged.
+        size: the size of the outputs, root sum of squares.
         still: whether the outputs move no more than rounding even at the longest step.
         kinked: whether the function has a kink at the point along this direction.
         low: the smaller of the two one-sided residuals where it is kinked.
@@ -70,6 +76,7 @@ class Estimate:
     noise: np.ndarray
     step: float
     sensitivity: np.ndarray
+    size: np.ndarray
     still: np.ndarray
     kinked: np.ndarray
     low: np.ndarray
@@ -144,7 +151,7 @@ class Line:
 
         A bias of 1e-12 stands among activations of 1, and only steps of that size show anything.
         """
-        largest = max((float(np.max(np.abs(v), initial=0.0)) for v in self.tangent.values()))
+        largest = max(float(np.max(np.abs(v), initial=0.0)) for v in self.tangent.values())
         return max(0.5, LONGEST / largest) if largest > 0 else 0.5
 
     @property
@@ -236,17 +243,19 @@ def settled(line: Line, best: Estimate, suspects: np.ndarray) -> Estimate:
         change = np.abs(line.central(t) - line.central(fine[-2]))
         if len(fine) > 2 and (change <= line.rounding(t))[suspects].all():
             break
-    return _refined(line, best, fine, suspects)
+    return _refined(line, best, suspects)
 
 
-def _refined(line: Line, best: Estimate, fine: list[float], suspects: np.ndarray) -> Estimate:
+def _refined(line: Line, best: Estimate, suspects: np.ndarray) -> Estimate:
     residual, bar, noise = best.residual.copy(), best.bar.copy(), best.noise.copy()
     kinked, low, high = best.kinked.copy(), best.low.copy(), best.high.copy()
-    for k in np.flatnonzero(suspects):
-        usable = [t for t in fine if line.rounding(t)[k] <= abs(residual[k]) / 2]
-        if len(usable) < 2:
+    for k in map(int, np.flatnonzero(suspects)):
+        usable = [t for t in line.steps if line.rounding(t)[k] <= abs(residual[k]) / 2]
+        if len(usable) < 2 or usable[0] / usable[-1] < SPAN:
             if not _looks_smooth(line, k):
                 bar[k] = max(bar[k], abs(residual[k]))
+                continue
+        if len(usable) < 2:
             continue
         t, before = usable[-1], usable[-2]
         last, previous = line.central(t)[k], line.central(before)[k]
@@ -255,10 +264,8 @@ def _refined(line: Line, best: Estimate, fine: list[float], suspects: np.ndarray
             bar[k] = noise[k] + 2 * abs(last - previous)
             if _is_frozen(line, t, k):
                 bar[k] = max(bar[k], abs(last))
-        kinked[k], low[k], high[k] = _one_sided(line, k, t, before)
-    return replace(
-        best, residual=residual, bar=bar, noise=noise, kinked=kinked, low=low, high=high
-    )
+        kinked[k], low[k], high[k] = _one_sided(line, k, usable)
+    return replace(best, residual=residual, bar=bar, noise=noise, kinked=kinked, low=low, high=high)
 
 
 def _is_frozen(line: Line, t: float, k: int) -> bool:
@@ -269,24 +276,29 @@ def _is_frozen(line: Line, t: float, k: int) -> bool:
     return line.levels[t].moved[k] == 0.0 and line.levels[line.steps[0]].moved[k] > 0.0
 
 
-def _one_sided(line: Line, k: int, t: float, before: float) -> tuple[bool, float, float]:
+def _one_sided(line: Line, k: int, steps: list[float]) -> tuple[bool, float, float]:
     """Returns whether the one-sided slopes stay apart as the step shrinks, and their interval.
 
     The interval is that of the sum over the outputs of each output's own interval: with weights of
-    both signs the two one-sided slopes of the sum do not bound what subgradients may give.
+    both signs the two one-sided slopes of the sum do not bound what subgradients may give. The
+    finest pair of steps that shows a gap above the noise decides.
     """
-    gaps = [(line.levels[s].high[k] - line.levels[s].low[k]) / s for s in (before, t)]
-    noise = 4 * line.rounding(t)[k]
-    kinked = gaps[1] > noise and gaps[1] > gaps[0] / 2
-    level = line.levels[t]
-    return bool(kinked), level.low[k] / t - noise, level.high[k] / t + noise
+    for before, t in reversed(list(pairwise(steps))):
+        gaps = [(line.levels[s].high[k] - line.levels[s].low[k]) / s for s in (before, t)]
+        noise = 4 * line.rounding(t)[k]
+        if gaps[1] > noise:
+            # A bend's gap shrinks with the step, a kink's stays: halfway between them, in logs.
+            kinked = gaps[1] > gaps[0] * np.sqrt(t / before)
+            level = line.levels[t]
+            return bool(kinked), level.low[k] / t - noise, level.high[k] / t + noise
+    return False, 0.0, 0.0
 
 
 def _looks_smooth(line: Line, k: int) -> bool:
     """Returns whether R(t)/2t changes less and less from level to level, as truncation makes it."""
     values = [line.central(t)[k] for t in line.steps]
     noise = [line.rounding(t)[k] for t in line.steps]
-    changes = [abs(b - a) for a, b in zip(values, values[1:], strict=False)]
+    changes = [abs(b - a) for a, b in pairwise(values)]
     return all(
         after <= 0.6 * before + 2 * rounding
         for before, after, rounding in zip(changes, changes[1:], noise[2:], strict=False)
@@ -339,6 +351,7 @@ def _tableau(line: Line) -> Estimate:
         noise=best_n,
         step=float(steps[0]),
         sensitivity=line.sensitivity(),
+        size=np.sqrt(np.square(line.weights) @ np.square(line.base)),
         still=line.levels[line.steps[0]].moved <= Z * np.sqrt(2.0) * line.sigma,
         kinked=nothing.astype(bool),
         low=nothing,

@@ -4,7 +4,7 @@ The reference is a subject like any other: its pullback is asked for the same co
 one of the three differs from the other two, that one is named.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,7 +44,6 @@ def witness(
     other: Subject,
     audited: Audit,
     probed: Sequence[tuple[Probe, Outcome]],
-    slack: Callable[[Any, Any], float],
 ) -> Witness:
     """Returns the reference's view of each primal's probe."""
     subject = audited.evaluator.subject

@@ -33,7 +33,12 @@ RAISES = {
     "no primal": (InvalidInput, (sine,), back, "no primal given.*gradcheck.check"),
     "no pullback": (InvalidInput, (sine, x), None, "nothing claims a derivative of sine.*vjp="),
     "not callable": (InvalidInput, (3, x), back, "cannot check an int"),
-    "returns None": (EvaluationError, (lambda x: None, x), back, "returned None: wanted a floating"),
+    "returns None": (
+        EvaluationError,
+        (lambda x: None, x),
+        back,
+        "returned None: wanted a floating",
+    ),
     "returns integers": (EvaluationError, (lambda x: (x > 0) * 1, x), back, "dtype int64"),
     "returns text": (EvaluationError, (lambda x: "y", x), back, "returned a str"),
     "returns nothing": (EvaluationError, (lambda x: (), x), back, "returned a tuple of 0"),
@@ -75,10 +80,20 @@ def test_nothing_is_evaluated_before_malformed_input_raises():
 
 
 RETURNS = {
-    "one for two": (lambda u, x, w: u * w, "count", "an array of shape (2,)", "2 cotangents, for x, w"),
+    "one for two": (
+        lambda u, x, w: u * w,
+        "count",
+        "an array of shape (2,)",
+        "2 cotangents, for x, w",
+    ),
     "three for two": (lambda u, x, w: (u, u, u), "count", "a tuple of 3", "2 cotangents"),
     "text": (lambda u, x, w: (u * w, "w"), "structure", "w: the cotangent is a str", "an array"),
-    "a nested list": (lambda u, x, w: (u * w, [u, x]), "structure", "a list of 2", "w: expected one"),
+    "a nested list": (
+        lambda u, x, w: (u * w, [u, x]),
+        "structure",
+        "a list of 2",
+        "w: expected one",
+    ),
     "a wrong shape": (lambda u, x, w: (u * w, (u * x)[:1]), "shape", "(1,)", "wanted (2,)"),
 }
 

@@ -92,9 +92,9 @@ def test_a_fresh_seed_is_drawn_and_recorded():
 
 def test_no_global_random_state_is_touched():
     np.random.seed(0)  # noqa: NPY002
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    before = repr(np.random.get_state())  # noqa: NPY002
     gradcheck.check(product, x, w, vjp=pull)
-    assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+    assert before == repr(np.random.get_state())  # noqa: NPY002
 
 
 def test_arguments_are_never_written_to():
@@ -125,9 +125,7 @@ def test_an_allowance_is_an_explicit_choice():
 
 def test_a_random_function_is_undecided_and_says_why():
     noise = np.random.default_rng(0)
-    verdict = gradcheck.check(
-        lambda x: x * (noise.random(3) < 0.5), x, vjp=lambda u, x: u, seed=0
-    )
+    verdict = gradcheck.check(lambda x: x * (noise.random(3) < 0.5), x, vjp=lambda u, x: u, seed=0)
     assert [f.kind for f in verdict.findings] == ["forward_nondeterministic"]
 
 

@@ -49,7 +49,11 @@ WRONG = (
     (zoo.Dense, "W", lambda s, r: setattr(s, "dW", s.dW / len(s.x))),
     (zoo.Dense, "b", lambda s, r: setattr(s, "db", s.db * 2)),
     (zoo.Dense, "x", lambda s, r: -r),
-    (zoo.StoredOutput, "weights", lambda s, r: setattr(s, "dweights", s.inputs.T @ np.ones((5, 3)))),
+    (
+        zoo.StoredOutput,
+        "weights",
+        lambda s, r: setattr(s, "dweights", s.inputs.T @ np.ones((5, 3))),
+    ),
     (zoo.StoredOutput, "inputs", lambda s, r: setattr(s, "dinputs", s.dinputs * 1.01)),
     (zoo.Dictionaries, "params.b", lambda s, r: s.grads.update(b=s.grads["b"] / 5)),
     (zoo.Lists, "params[0]", lambda s, r: np.copyto(s.grads[0], 0)),
@@ -65,7 +69,9 @@ WRONG = (
 )
 
 
-@pytest.mark.parametrize(("make", "primal", "spoil"), WRONG, ids=lambda v: getattr(v, "__name__", v))
+@pytest.mark.parametrize(
+    ("make", "primal", "spoil"), WRONG, ids=lambda v: getattr(v, "__name__", v)
+)
 def test_a_spoilt_layer_fails_at_the_spoilt_primal(make, primal, spoil):
     row = next(row for row in ZOO if row.make is make)
     verdict = gradcheck.check(zoo.spoilt(row.make(), spoil), *row.inputs, seed=0)
@@ -125,7 +131,7 @@ def test_an_update_by_an_unknown_rate_is_undecided():
 
 def test_wrt_chooses_among_inputs_and_parameters():
     assert named(gradcheck.check(zoo.Dense(), X, wrt=("W", "x"), seed=0)) == {"W", "x"}
-    with pytest.raises(gradcheck.InvalidInput, match="wrt names 'V'.*there are 'x', 'W', 'b'"):
+    with pytest.raises(gradcheck.InvalidInput, match=r"wrt names 'V'.*there are 'x', 'W', 'b'"):
         gradcheck.check(zoo.Dense(), X, wrt="V")
 
 
@@ -182,13 +188,15 @@ def test_a_layer_without_any_gradient_says_what_to_do():
 
 def test_a_parameter_that_is_not_there_is_named():
     layer = gradcheck.Layer(zoo.Dense(), parameters={"W": "kernel"}, gradients={"W": "dW"})
-    with pytest.raises(gradcheck.InvalidInput, match="'W': wanted a floating array at kernel, got None"):
+    with pytest.raises(
+        gradcheck.InvalidInput, match="'W': wanted a floating array at kernel, got None"
+    ):
         gradcheck.check(layer, X)
 
 
 def test_a_backward_with_an_unknown_argument_is_refused():
     class Odd(zoo.Tanh):
-        def backward(self, grad, weather):
+        def backward(self, grad, weather):  # pyright: ignore
             return grad
 
     with pytest.raises(gradcheck.InvalidInput, match="takes 'weather'"):

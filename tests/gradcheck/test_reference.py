@@ -56,7 +56,9 @@ def test_a_wrong_reference_is_the_odd_one_out():
     reference = gradcheck.from_torch(StraightThrough.apply, name="the kernel")
     verdict = gradcheck.check(f, x, vjp=right, reference=reference, seed=0)
     (finding,) = verdict.findings
-    assert finding.kind == "reference_differs" and "the kernel is the odd one out" in finding.message
+    assert (
+        finding.kind == "reference_differs" and "the kernel is the odd one out" in finding.message
+    )
 
 
 def test_a_function_that_both_differ_from_is_the_odd_one_out():

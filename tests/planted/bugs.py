@@ -167,14 +167,28 @@ BUGS: tuple[Bug, ...] = (
     Bug("sum for mean", "loss", lambda g, u, p: {n: v * 18 for n, v in g.items()}, ("y_hat", "y")),
     Bug("square transpose", "square", put("W", lambda g: g.T.copy()), ("W",)),
     Bug("transpose", "dense", put("W", lambda g: g.T.copy()), ("W",), "shape"),
-    Bug("x times W, not its transpose", "square", lambda g, u, p: {**g, "x": _z(u, p) @ p["W"]}, ("x",)),
+    Bug(
+        "x times W, not its transpose",
+        "square",
+        lambda g, u, p: {**g, "x": _z(u, p) @ p["W"]},
+        ("x",),
+    ),
     Bug("batch not reduced", "dense", lambda g, u, p: {**g, "b": _z(u, p)}, ("b",), "shape"),
-    Bug("reduced over the wrong axis", "square", lambda g, u, p: {**g, "b": _z(u, p).sum(1)}, ("b",)),
-    Bug("reduced to a scalar", "dense", lambda g, u, p: {**g, "b": _z(u, p).sum()}, ("b",), "shape"),
+    Bug(
+        "reduced over the wrong axis", "square", lambda g, u, p: {**g, "b": _z(u, p).sum(1)}, ("b",)
+    ),
+    Bug(
+        "reduced to a scalar", "dense", lambda g, u, p: {**g, "b": _z(u, p).sum()}, ("b",), "shape"
+    ),
     Bug("axis kept", "dense", lambda g, u, p: {**g, "b": g["b"][None]}, ("b",), "shape"),
     Bug("derivative of tanh missing", "dense", lambda g, u, p: {**g, "W": p["x"].T @ u}, ("W",)),
     Bug("derivative of tanh of z", "dense", lambda g, u, p: _of_z(u, **p), ("x", "W", "b")),
-    Bug("derivative of tanh missing its square", "dense", lambda g, u, p: _unsquared(u, **p), ("x", "W", "b")),
+    Bug(
+        "derivative of tanh missing its square",
+        "dense",
+        lambda g, u, p: _unsquared(u, **p),
+        ("x", "W", "b"),
+    ),
     Bug("one dead row", "dense", put("W", at(2, lambda v: 0 * v)), ("W",)),
     Bug("one dead column", "dense", put("x", at((slice(None), -1), lambda v: 0 * v)), ("x",)),
     Bug("one dead entry", "dense", put("W", at((1, 2), lambda v: 0 * v)), ("W",)),
@@ -184,22 +198,48 @@ BUGS: tuple[Bug, ...] = (
     Bug("two rows swapped", "dense", put("W", swapped), ("W",)),
     Bug("rolled by one", "dense", put("b", lambda g: np.roll(g, 1)), ("b",)),
     Bug("reversed", "dense", put("b", lambda g: g[::-1].copy()), ("b",)),
-    Bug("last sample forgotten", "dense", lambda g, u, p: {**g, "W": p["x"][:-1].T @ _z(u, p)[:-1]}, ("W",)),
+    Bug(
+        "last sample forgotten",
+        "dense",
+        lambda g, u, p: {**g, "W": p["x"][:-1].T @ _z(u, p)[:-1]},
+        ("W",),
+    ),
     Bug("operands swapped", "product", lambda g, u, p: {"a": g["b"], "b": g["a"]}, ("a", "b")),
     Bug("gradient of a for b", "product", lambda g, u, p: {"a": g["a"], "b": g["a"]}, ("b",)),
-    Bug("difference swapped", "loss", lambda g, u, p: {"y_hat": g["y"], "y": g["y_hat"]}, ("y_hat", "y")),
+    Bug(
+        "difference swapped",
+        "loss",
+        lambda g, u, p: {"y_hat": g["y"], "y": g["y_hat"]},
+        ("y_hat", "y"),
+    ),
     Bug("softmax diagonal only", "softmax", lambda g, u, p: {"x": u * _p(p) * (1 - _p(p))}, ("x",)),
     Bug("softmax sum missing", "softmax", lambda g, u, p: {"x": u * _p(p)}, ("x",)),
     Bug("wrong only for negative inputs", "leaky", lambda g, u, p: {"x": u * (p["x"] > 0)}, ("x",)),
     Bug("passed through", "leaky", lambda g, u, p: {"x": u.copy()}, ("x",)),
-    Bug("mask of the cotangent", "leaky", lambda g, u, p: {"x": np.where(u > 0, u, u / 10)}, ("x",)),
-    Bug("mean and variance constant", "layer_norm", lambda g, u, p: {**g, "x": _constant(u, **p)}, ("x",)),
-    Bug("gamma of x", "layer_norm", lambda g, u, p: {**g, "gamma": (u * p["x"]).sum(0)}, ("gamma",)),
+    Bug(
+        "mask of the cotangent", "leaky", lambda g, u, p: {"x": np.where(u > 0, u, u / 10)}, ("x",)
+    ),
+    Bug(
+        "mean and variance constant",
+        "layer_norm",
+        lambda g, u, p: {**g, "x": _constant(u, **p)},
+        ("x",),
+    ),
+    Bug(
+        "gamma of x", "layer_norm", lambda g, u, p: {**g, "gamma": (u * p["x"]).sum(0)}, ("gamma",)
+    ),
     Bug("clipped", "dense", put("W", lambda g: np.clip(g, -0.3, 0.3)), ("W",)),
     Bug("absolute", "softmax", put("x", np.abs), ("x",)),
     Bug("weight decay", "dense", lambda g, u, p: {**g, "W": g["W"] + p["W"] / 100}, ("W",)),
-    Bug("cotangent ignored", "loss", lambda g, u, p: loss_vjp(np.ones_like(u), **p), ("y_hat", "y")),
-    Bug("not linear in the cotangent", "softmax", lambda g, u, p: softmax_vjp(np.sign(u), **p), ("x",)),
+    Bug(
+        "cotangent ignored", "loss", lambda g, u, p: loss_vjp(np.ones_like(u), **p), ("y_hat", "y")
+    ),
+    Bug(
+        "not linear in the cotangent",
+        "softmax",
+        lambda g, u, p: softmax_vjp(np.sign(u), **p),
+        ("x",),
+    ),
     Bug("zero", "dense", times("W", 0), ("W",)),
     Bug("None", "dense", lambda g, u, p: {**g, "b": None}, ("b",), "missing"),
     Bug("left out", "dense", lambda g, u, p: {"x": g["x"], "W": g["W"]}, ("b",), "missing"),

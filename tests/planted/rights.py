@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,7 @@ def layer_norm_vjp(u: Any, x: Any) -> dict[str, Any]:
 
 
 def mlp(act: Callable, slope: Callable, *sizes: int, batch: int) -> Right:
-    pairs = list(zip(sizes[:-1], sizes[1:], strict=True))
+    pairs = list(pairwise(sizes))
 
     def draw(rng: np.random.Generator, dtype: Any) -> dict[str, Any]:
         weights = {f"W{i}": rng.normal(size=s) / np.sqrt(s[0]) for i, s in enumerate(pairs)}
@@ -150,7 +151,9 @@ RIGHTS: dict[str, Right] = {
         sigmoid, lambda x: sigmoid(x) * sigmoid(-x), drawn(lambda rng: [800.0, 700.0, -800.0])
     ),
     **{
-        f"softmax of {s}": Right(drawn(lambda rng, s=s: s * rng.normal(size=(4, 5))), softmax, softmax_vjp)
+        f"softmax of {s}": Right(
+            drawn(lambda rng, s=s: s * rng.normal(size=(4, 5))), softmax, softmax_vjp
+        )
         for s in (1, 30, 300, 1000)
     },
     "softmax of one class": Right(shaped(4, 1), softmax, softmax_vjp),
@@ -177,7 +180,9 @@ RIGHTS: dict[str, Right] = {
     "wide range": entrywise(np.square, lambda x: 2 * x, spread(-8, 8)),
     "rectifier": entrywise(relu, step, usual(200)),
     "rectifier at zero, slope 0": entrywise(relu, step, drawn(at_zero)),
-    "rectifier at zero, slope 1": entrywise(relu, lambda x: (x >= 0).astype(x.dtype), drawn(at_zero)),
+    "rectifier at zero, slope 1": entrywise(
+        relu, lambda x: (x >= 0).astype(x.dtype), drawn(at_zero)
+    ),
     "rectifier, all zero": entrywise(relu, step, drawn(lambda rng: np.zeros(6))),
     "rectifier, all dead": entrywise(relu, step, drawn(lambda rng: -1 - rng.random(6))),
     "rectifier near zero": entrywise(
@@ -199,7 +204,10 @@ RIGHTS: dict[str, Right] = {
     "tanh network": mlp(np.tanh, lambda z: 1 - np.tanh(z) ** 2, 6, 30, 20, 3, batch=8),
     "batch of one": mlp(np.tanh, lambda z: 1 - np.tanh(z) ** 2, 4, 5, 3, batch=1),
     "empty batch": Right(
-        lambda rng, dtype: {"x": np.zeros((0, 4), dtype), "W": rng.normal(size=(4, 3)).astype(dtype)},
+        lambda rng, dtype: {
+            "x": np.zeros((0, 4), dtype),
+            "W": rng.normal(size=(4, 3)).astype(dtype),
+        },
         linear,
         linear_vjp,
     ),

@@ -1,0 +1,178 @@
+"""Measuring a claim along probes: the noise first, then a ladder and an outcome for each."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gradcheck.comparison import ROUNDING_ULPS, Outcome, judged
+from gradcheck.contract import Audit
+from gradcheck.evaluation import Evaluator, dot, flat, weight
+from gradcheck.noise import Z, function_noise, gradient_noise, symmetric_noise
+from gradcheck.oracles.finite_difference import Estimate, Level, Line, estimate, settled
+from gradcheck.probes import Probe, tangent
+from gradcheck.verdict import number
+
+TARGET = {53: 2.0**-30, 24: 2.0**-14}
+"""Bars, relative to ‖x̄·v‖₂, below which the ladder stops: well under any mistake, and reached in
+six evaluations by a smooth function."""
+
+
+@dataclass(frozen=True)
+class Probed:
+    """A probe, its line, and its outcome through each cotangent."""
+
+    probe: Probe
+    line: Line
+    estimate: Estimate | None
+    outcomes: tuple[Outcome, ...]
+    evaluations: int
+
+    @property
+    def worst(self) -> int:
+        """The cotangent that tells most: a failure before a pass before what is undecided."""
+        rank = {"fail": 3, "grey": 2, "pass": 1, "inconclusive": 0}
+        keys = [(rank[o.status], o.excess if o.status != "pass" else -o.bar) for o in self.outcomes]
+        return max(range(len(keys)), key=lambda k: keys[k])
+
+    @property
+    def on_kink(self) -> bool:
+        """Whether the function has a kink at the point along this probe."""
+        return self.estimate is not None and bool(self.estimate.kinked.any())
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome through that cotangent."""
+        return self.outcomes[self.worst]
+
+
+class Measurement:
+    """Measures probes at one point and in one precision: noise, ladder, outcome."""
+
+    def __init__(
+        self, audited: Audit, evaluator: Evaluator, allow: float, rng: np.random.Generator
+    ) -> None:
+        self.audited, self.evaluator, self.allow, self.rng = audited, evaluator, allow, rng
+        self.weights = np.array([flat(u) for u in audited.cotangents])
+        native = evaluator.precision is None
+        self.base = flat(audited.outputs) if native else evaluator.values(evaluator.point)
+        self.sigma = np.zeros(len(self.weights))
+
+    def listen(self, point: Any) -> None:
+        """Measures the noise of the function, if there is anything to compare."""
+        if point:
+            self.sigma = function_noise(
+                self.evaluator, self.base, self.weights, self.usable_gradients(), self.rng
+            )
+
+    def usable_gradients(self) -> list[dict[str, np.ndarray]]:
+        """Returns the claimed gradients with zero for what is not finite."""
+        return [
+            {n: np.where(np.isfinite(g), g, 0.0) for n, g in gradient.items()}
+            for gradient in self.audited.gradients
+        ]
+
+    @property
+    def oracle(self) -> str:
+        """How the comparison rows call the oracle."""
+        wider = self.evaluator.precision
+        return f"finite differences in {wider}" if wider else "finite differences"
+
+    def slack(self, gradient: dict[str, np.ndarray], v: Any) -> float:
+        """Returns the bar of the claim's own rounding along a direction."""
+        return ROUNDING_ULPS * self.evaluator.claim_eps * weight(gradient, v)
+
+    def listen_again(self) -> None:
+        """Measures the noise without help of the claim, which has turned out to be wrong."""
+        noise = symmetric_noise(self.evaluator, self.base, self.weights, self.rng)
+        self.sigma = np.minimum(self.sigma, noise)
+
+    def walked_again(self, probed: Probed) -> Probed:
+        """Walks a probe once more, its levels kept, after the noise was measured again."""
+        if probed.outcome.status == "fail":
+            return replace(probed, line=replace(probed.line, sigma=self.sigma))
+        return self.walked(probed.probe, probed.line.levels)
+
+    def walked(self, probe: Probe, levels: dict[float, Level] | None = None) -> Probed:
+        """Runs the ladder along a probe, and looks closer where the claim disagrees."""
+        before = self.evaluator.meter.evaluations - 2 * len(levels or {})
+        line = replace(self.line(probe.tangent), levels=dict(levels or {}))
+        if not line.add(2.0 ** -round(self.evaluator.bits / 6)):
+            # Part of the step leaves the domain: move each entry by a share of itself.
+            point = self.audited.evaluator.subject.point
+            probe = replace(probe, tangent=tangent(point, probe.primals, self.rng, relative=True))
+            line = self.line(probe.tangent)
+        weights = [weight(g, probe.tangent) for g in line.gradients]
+        target = TARGET.get(self.evaluator.bits, 2.0 ** (-0.57 * self.evaluator.bits))
+        sizes = np.array(weights)
+        best = estimate(line, lambda: target * np.maximum(sizes, line.sensitivity() * 2.0**-10))
+        outcomes = self.judge(probe, line, best)
+        suspects = np.array([o.status in ("fail", "grey") for o in outcomes])
+        if best is not None and suspects.any():
+            best = settled(line, best, suspects)
+            outcomes = self.judge(probe, line, best, careful=True)
+        if any(o.status == "grey" for o in outcomes):
+            outcomes = self.again(probe, outcomes)
+        return Probed(probe, line, best, outcomes, self.evaluator.meter.evaluations - before)
+
+    def again(self, probe: Probe, outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
+        """Decides what lies between one and two bars by another direction."""
+        v = tangent(self.audited.evaluator.subject.point, probe.primals, self.rng)
+        line = self.line(v)
+        best = estimate(line, lambda: np.zeros(len(line.gradients)))
+        repeated = self.judge(Probe(probe.primals, v), line, best, careful=True)
+        return tuple(
+            second if first.status == "grey" and second.status != "grey" else _ungreyed(first)
+            for first, second in zip(outcomes, repeated, strict=True)
+        )
+
+    def line(self, v: Any) -> Line:
+        """Returns the line along a tangent."""
+        return Line(self.evaluator, self.base, self.weights, self.usable_gradients(), v, self.sigma)
+
+    def judge(
+        self, probe: Probe, line: Line, best: Estimate | None, *, careful: bool = False
+    ) -> tuple[Outcome, ...]:
+        """Returns the outcome through each cotangent; careful: the claim's noise is measured."""
+        outcomes = []
+        for k, gradient in enumerate(line.gradients):
+            claimed, size = dot(gradient, probe.tangent), weight(gradient, probe.tangent)
+            if best is None:
+                outcomes.append(
+                    Outcome("inconclusive", claimed, np.nan, np.inf, size, "no step is finite")
+                )
+                continue
+            rounding = self.slack(gradient, probe.tangent)
+            rounding += ROUNDING_ULPS * self.evaluator.claim_eps * float(best.sensitivity[k])
+            if careful and abs(best.residual[k]) > best.bar[k]:
+                rounding += Z * self.claim_noise(k, probe)
+            outcomes.append(
+                judged(
+                    best,
+                    k,
+                    claimed=claimed,
+                    weight=size,
+                    rounding=rounding,
+                    eps=self.evaluator.claim_eps,
+                    allow=self.allow,
+                )
+            )
+        return tuple(outcomes)
+
+    def claim_noise(self, k: int, probe: Probe) -> float:
+        """Returns the noise of the claimed derivative along a probe."""
+        return gradient_noise(
+            self.audited.evaluator,
+            self.audited.cotangents[k],
+            self.audited.outputs,
+            self.usable_gradients()[k],
+            probe.tangent,
+            self.rng,
+        )
+
+
+def _ungreyed(outcome: Outcome) -> Outcome:
+    if outcome.status != "grey":
+        return outcome
+    reason = f"the residual is {number(outcome.excess, 2)} bars, twice: neither right nor wrong"
+    return replace(outcome, status="inconclusive", reason=reason)
