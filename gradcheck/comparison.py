@@ -29,6 +29,10 @@ def precision_floor(eps: float) -> float:
     return eps**0.5 if eps < 2.0**-40 else 2.0 ** min(-3.0, np.log2(eps) + 7)
 
 
+NOTHING_ULPS = 2.0**10
+"""A derivative is called zero where it is below so many ulps of the outputs at a step of the
+primal's whole scale; the verdict then says below what."""
+
 ON_KINK = "the point is on a kink: any slope between the one-sided ones is accepted"
 
 
@@ -117,10 +121,10 @@ def _is_decided_zero(estimate: Estimate, k: int, bar: float, weight: float, eps:
 
     It is where the bar is small against how much the outputs move along the direction (a softmax
     moves, its sum does not), and where the outputs do not move beyond rounding even at a step of
-    half the primal's scale, and the claim says as much: a saturated sigmoid, an unused primal. A
-    float32 claim of nothing is right where what there is would not show in a float32 output.
+    half the primal's scale, or by so few ulps that the claim's own precision hardly shows them,
+    and the claim says as much: a saturated sigmoid, an unused primal.
     """
-    if estimate.still[k] or bar <= eps * float(estimate.size[k]):
+    if estimate.still[k] or bar <= NOTHING_ULPS * eps * float(estimate.size[k]):
         return weight <= bar
     return bar <= eps**0.4 * float(estimate.sensitivity[k])
 
