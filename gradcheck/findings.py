@@ -19,7 +19,7 @@ def located_finding(
     worst = found.indices[0]
     claimed, true, bar = found.claimed[worst], found.true[worst], found.bar[worst]
     where = f"{found.primal}{list(worst)}" if worst else found.primal
-    count, size = len(found.indices), found.claimed.size
+    count = len(found.indices)
     facts = _facts(float(claimed), float(true), float(bar))
     if missing:
         message = (
@@ -28,8 +28,8 @@ def located_finding(
     else:
         message = f"{where}: {', '.join(facts)}"
         if count > 1:
-            message += f"; {_share(count, size)} wrong, this one the most"
-        diagnosis = diagnosed(found, _lengths(arrays))
+            message += f"; {_share(found)} wrong, this one the most"
+        diagnosis = diagnosed(found if found.seen.all() else found.sample(), _lengths(arrays))
         message += f": {diagnosis}" if diagnosis else ""
     if not is_loss:
         message += " (for the cotangent that the seed draws)"
@@ -85,8 +85,10 @@ def _facts(claimed: float, true: float, bar: float) -> list[str]:
     return facts
 
 
-def _share(count: int, size: int) -> str:
-    return f"all {size} entries are" if count == size else f"{count} of {size} entries are"
+def _share(found: Located) -> str:
+    count, size = len(found.indices), int(found.seen.sum())
+    share = f"all {size} entries" if count == size else f"{count} of {size} entries"
+    return f"{share} are" if found.seen.all() else f"{share} that were drawn are"
 
 
 def _lengths(arrays: Mapping[str, Any]) -> dict[int, str]:

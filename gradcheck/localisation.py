@@ -1,15 +1,23 @@
-"""From "this primal disagrees" to its entries: what is claimed, what is true, and the worst one."""
+"""From "this primal disagrees" to its entries: what is claimed, what is true, and the worst one.
+
+A small primal is looked at entry by entry. In a large one the wrong entries are found by bisection:
+every block that disagrees is halved, breadth first, which takes O(s log n) evaluations for s wrong
+entries; where more blocks disagree than can be followed, a random sample of them is looked at.
+"""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gradcheck.comparison import FAIL_BARS, ROUNDING_ULPS, precision_floor
-from gradcheck.oracles.finite_difference import Line, estimate, settled
-from gradcheck.probes import scale
+from gradcheck.oracles.finite_difference import Estimate, Line, estimate, settled
+from gradcheck.probes import scale, signed
 
 MOST_ENTRIES = 1024
 """A primal with at most so many entries is looked at entry by entry (6 to 28 evaluations each)."""
+
+MOST_BLOCKS = 64
+"""So many disagreeing blocks are followed; of more, so many entries are drawn."""
 
 
 @dataclass(frozen=True)
@@ -19,14 +27,16 @@ class Located:
     Attributes:
         primal: its name.
         claimed: the claimed gradient.
-        true: the estimated one.
+        true: the estimated one; the claimed one where an entry was not looked at.
         bar: the bound of its error, entry by entry.
+        seen: which entries were looked at, or found right in a block.
     """
 
     primal: str
     claimed: np.ndarray
     true: np.ndarray
     bar: np.ndarray
+    seen: np.ndarray
 
     @property
     def wrong(self) -> np.ndarray:
@@ -40,32 +50,94 @@ class Located:
         order = np.argsort(-error, axis=None, kind="stable")[: int(self.wrong.sum())]
         return tuple(tuple(int(i) for i in np.unravel_index(o, error.shape)) for o in order)
 
+    def sample(self) -> "Located":
+        """Returns the entries that were looked at, as one row."""
+        keep = self.seen
+        return replace(
+            self,
+            claimed=self.claimed[keep],
+            true=self.true[keep],
+            bar=self.bar[keep],
+            seen=keep[keep],
+        )
 
-def located(line: Line, primal: str, k: int) -> Located | None:
-    """Returns the primal entry by entry, or None where it has too many entries."""
-    claimed = line.gradients[k][primal]
-    if claimed.size > MOST_ENTRIES:
-        return None
-    true, bar = np.array(claimed, dtype=float), np.zeros(claimed.shape)
-    eps = line.evaluator.claim_eps
-    rounding = ROUNDING_ULPS * eps * np.max(np.abs(claimed), initial=0.0)
-    rounding = rounding + precision_floor(eps) * np.abs(claimed) / FAIL_BARS
-    x = line.evaluator.subject.point[primal]
-    size = scale(x)
-    only = np.arange(len(line.gradients)) == k
-    for index in np.ndindex(*claimed.shape):
-        v = np.zeros(claimed.shape)
-        v[index] = size
-        entry = replace(line, tangent={primal: v}, levels={})
-        wanted = np.where(only, 2.0**-20 * np.abs(claimed[index]) * size, np.inf)
-        found = estimate(entry, lambda wanted=wanted: wanted)
+
+def located(line: Line, primal: str, k: int, rng: np.random.Generator) -> Located:
+    """Returns where the claim for a primal is wrong, seen through cotangent k."""
+    claimed = np.asarray(line.gradients[k][primal], dtype=float)
+    flat = np.arange(claimed.size)
+    if claimed.size <= MOST_ENTRIES:
+        return _entries(line, primal, k, flat, seen=flat)
+    blocks, seen = _bisected(line, primal, k, rng)
+    return _entries(line, primal, k, blocks, seen=seen)
+
+
+def _entries(line: Line, primal: str, k: int, looked_at: np.ndarray, seen: np.ndarray) -> Located:
+    """Looks at entries one by one."""
+    claimed = np.asarray(line.gradients[k][primal], dtype=float)
+    true, bar = claimed.ravel().copy(), np.zeros(claimed.size)
+    size = scale(line.evaluator.subject.point[primal])
+    rounding = _rounding(line, claimed).ravel()
+    for i in looked_at:
+        found = _along(line, primal, k, np.array([i]), np.array([size]))
         if found is None:
-            bar[index] = np.inf
+            bar[i] = np.inf
             continue
-        suspect = only & (np.abs(found.residual) > found.bar)
-        found = settled(entry, found, suspect) if suspect.any() else found
-        true[index] = claimed[index] + found.residual[k] / size
-        bar[index] = found.bar[k] / size + rounding[index]
+        true[i] = claimed.flat[i] + found.residual[k] / size
+        bar[i] = found.bar[k] / size + rounding[i]
         if found.kinked[k] and found.low[k] - found.bar[k] <= 0 <= found.high[k] + found.bar[k]:
-            true[index] = claimed[index]
-    return Located(primal, np.asarray(claimed, dtype=float), true, bar)
+            true[i] = claimed.flat[i]
+    mask = np.zeros(claimed.size, dtype=bool)
+    mask[seen] = True
+    shape = claimed.shape
+    return Located(primal, claimed, true.reshape(shape), bar.reshape(shape), mask.reshape(shape))
+
+
+def _bisected(
+    line: Line, primal: str, k: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the entries to look at, and all whose verdict is then known."""
+    claimed = line.gradients[k][primal]
+    weights = signed(rng, (claimed.size,)) * scale(line.evaluator.subject.point[primal])
+    blocks = [np.arange(claimed.size)]
+    while any(block.size > 1 for block in blocks):
+        halves = [half for block in blocks for half in np.array_split(block, 2) if half.size]
+        blocks = [h for h in halves if _disagrees(line, primal, k, h, weights[h])]
+        if len(blocks) > MOST_BLOCKS:
+            drawn = [rng.choice(block) for block in blocks]
+            chosen = rng.permutation(np.array(drawn))[:MOST_BLOCKS]
+            return chosen, chosen
+    found = np.concatenate(blocks) if blocks else np.array([], dtype=int)
+    return found, np.arange(claimed.size)
+
+
+def _disagrees(line: Line, primal: str, k: int, block: np.ndarray, v: np.ndarray) -> bool:
+    found = _along(line, primal, k, block, v)
+    if found is None or found.kinked[k]:
+        return found is not None and bool(found.low[k] > 0 or found.high[k] < 0)
+    claimed = np.asarray(line.gradients[k][primal], dtype=float)
+    slack = float(np.linalg.norm(_rounding(line, claimed).ravel()[block] * v))
+    return bool(abs(found.residual[k]) > FAIL_BARS * (found.bar[k] + slack))
+
+
+def _along(line: Line, primal: str, k: int, block: np.ndarray, v: np.ndarray) -> Estimate | None:
+    """Returns the estimate of a block of entries moved by v, its other entries held."""
+    claimed = line.gradients[k][primal]
+    direction = np.zeros(claimed.size)
+    direction[block] = v
+    part = replace(line, tangent={primal: direction.reshape(claimed.shape)}, levels={})
+    only = np.arange(len(line.gradients)) == k
+    size = float(np.linalg.norm(claimed.ravel()[block] * v))
+    wanted = np.where(only, 2.0**-20 * size, np.inf)
+    found = estimate(part, lambda: wanted)
+    if found is None:
+        return None
+    suspect = only & (np.abs(found.residual) > found.bar)
+    return settled(part, found, suspect) if suspect.any() else found
+
+
+def _rounding(line: Line, claimed: np.ndarray) -> np.ndarray:
+    """Returns the rounding of each claimed entry that is no mistake."""
+    eps = line.evaluator.claim_eps
+    largest = ROUNDING_ULPS * eps * np.max(np.abs(claimed), initial=0.0)
+    return largest + precision_floor(eps) * np.abs(claimed) / FAIL_BARS

@@ -9,7 +9,7 @@ from gradcheck import backends
 from gradcheck.comparison import ON_KINK
 from gradcheck.evaluation import BudgetSpent
 from gradcheck.findings import joint_finding, located_finding, probe_finding
-from gradcheck.localisation import MOST_ENTRIES, located
+from gradcheck.localisation import located
 from gradcheck.measurement import Measurement, Probed
 from gradcheck.verdict import JOINT, Comparison, Finding
 
@@ -64,15 +64,12 @@ def _comparison(m: Measurement, name: str, probed: Probed) -> Comparison:
     )
 
 
-def _on_kink(m: Measurement, name: str, probed: Probed) -> Finding | Literal[False] | None:
-    """Looks at each entry of a primal that is on kinks: each has an interval of its own.
+def _on_kink(m: Measurement, name: str, probed: Probed) -> Finding | Literal[False]:
+    """Looks at the entries of a primal that is on kinks: each has an interval of its own.
 
-    Along one direction slopes at several kinks may hide one another, and a wrong slope
-    elsewhere hides among them. Returns what is wrong, False where nothing is, None (undecided)
-    where the primal is too large.
+    Along one direction slopes at several kinks may hide one another, and a wrong slope elsewhere
+    hides among them. Returns what is wrong, False where nothing is.
     """
-    if np.size(probed.line.gradients[0][name]) > MOST_ENTRIES:
-        return None
     return _entries(m, name, probed) or False
 
 
@@ -87,7 +84,7 @@ def _entries(m: Measurement, name: str, probed: Probed) -> Finding | None:
     missing = name in m.audited.missing
     k = 0 if probed.outcomes[0].status == "fail" else probed.worst
     try:
-        found = located(probed.line, name, k)
+        found = located(probed.line, name, k, m.rng)
     except BudgetSpent:
         found = None
     if found is None or not found.indices:

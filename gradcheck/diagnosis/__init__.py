@@ -75,7 +75,11 @@ def _constant(located: Located, lengths: Mapping[int, str]) -> str | None:
     if factor is None:
         return None
     name = _named(factor, lengths)
-    return f"the claim is {number(factor, 4)} times the true gradient in every entry{name}"
+    return f"the claim is {number(factor, 4)} times the true gradient{_everywhere(located)}{name}"
+
+
+def _everywhere(located: Located) -> str:
+    return " in every entry" if located.claimed.size > 1 else ""
 
 
 def _named(factor: float, lengths: Mapping[int, str]) -> str:

@@ -73,3 +73,27 @@ def test_the_worst_entry_and_its_ratio_are_named(dtype):
     assert finding.indices == ((1, 2),) and finding.primal == "W"
     assert finding.claimed == 0 and finding.ratio == 0
     assert abs(finding.true or 0) > 100 * (finding.bar or 1)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("count", [1, 3])
+def test_wrong_entries_of_a_large_primal_are_found_exactly(count, dtype):
+    rng = np.random.default_rng(count)
+    x, W = rng.normal(size=(4, 300)).astype(dtype), rng.normal(size=(300, 250)).astype(dtype)
+    spots = [tuple(map(int, spot)) for spot in rng.integers(0, 250, size=(count, 2))]
+
+    def vjp(u, x, W):
+        W_bar = x.T @ u
+        for spot in spots:
+            W_bar[spot] = 0
+        return u @ W.T, W_bar
+
+    (finding,) = gradcheck.check(lambda x, W: x @ W, x, W, vjp=vjp, seed=count).findings
+    assert finding.primal == "W" and set(finding.indices) == set(spots)
+
+
+def test_of_a_large_primal_that_is_wrong_everywhere_a_sample_is_drawn():
+    W = np.random.default_rng(0).normal(size=(60, 50))
+    verdict = gradcheck.check(np.square, W, vjp=lambda u, x: u * x, seed=0)
+    assert "entries that were drawn are wrong" in verdict.findings[0].message
+    assert "the claim is 0.5 times the true gradient in every entry" in verdict.findings[0].message
