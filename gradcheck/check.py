@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from gradcheck import backends
-from gradcheck.adapters import subject_of
-from gradcheck.contract import Audit, audit
+from gradcheck.adapters import reference_of, subject_of
+from gradcheck.contract import Audit, audit, random_kept
 from gradcheck.errors import InvalidInput
 from gradcheck.escalation import escalated, is_borne_out, lost_digits, widened
 from gradcheck.evaluation import BudgetSpent, Evaluator, Meter
@@ -49,6 +49,7 @@ def check(
             stands for no gradient. `y_bar` has the structure of the output.
         wrt: the primals that are differentiated, by name or position; the others are constants.
         reference: another implementation of the same function: a rule, or `from_torch(function)`.
+            It takes the same primals in the same order; of a layer the inputs, then the parameters.
         seed: repeats an earlier check; a fresh one is drawn and recorded where it is None.
         budget: the most evaluations of the function; what it leaves undecided is inconclusive.
         allow: a relative error of ⟨x̄, v⟩ that is intended (an approximation), in units of ‖x̄·v‖₂.
@@ -73,18 +74,15 @@ def check(
     _check_options(budget, allow, points, seed)
     seed = secrets.randbits(32) if seed is None else int(seed)
     rng = np.random.default_rng(seed)
-    drawn = [_drawn(args[0], rng) for _ in range(points)] if _is_draw(args) else [args]
-    options = {"vjp": vjp, "wrt": wrt, "name": name}
-    subjects = [subject_of(thing, point, **options) for point in drawn]
-    meter = Meter(budget)
-    results = []
-    for subject, point in zip(subjects, drawn, strict=True):
-        other = (
-            None
-            if reference is None
-            else subject_of(reference, point, vjp=None, wrt=wrt, name=None)
-        )
-        results.append(_checked(subject, other, meter, allow, rng))
+    with random_kept():
+        drawn = [_drawn(args[0], rng) for _ in range(points)] if _is_draw(args) else [args]
+        options = {"vjp": vjp, "wrt": wrt, "name": name}
+        subjects = [subject_of(thing, point, **options) for point in drawn]
+        meter = Meter(budget)
+        results = []
+        for subject, point in zip(subjects, drawn, strict=True):
+            other = None if reference is None else reference_of(reference, subject, point, wrt)
+            results.append(_checked(subject, other, meter, allow, rng))
     return _verdict(subjects[0].name, results, meter, seed)
 
 
@@ -117,7 +115,7 @@ def _walked(
     if result is None:
         result = _compared(audited, audited.evaluator, other, allow, rng)
     assert result is not None
-    notes = (*subject.notes, *result.notes)
+    notes = (*audited.evaluator.subject.notes, *result.notes)
     return Result((*audited.findings, *result.findings), result.comparisons, notes)
 
 
@@ -155,7 +153,7 @@ def _compared(
     if other is not None:
         report = witness(other, audited, [(p.probe, p.outcome) for p in probed])
         comparisons, findings = _with_witness(comparisons, findings, report)
-    return Result(tuple(findings), tuple(comparisons), notes(m))
+    return Result(tuple(findings), tuple(comparisons), notes(m, findings))
 
 
 def _in_wide(

@@ -46,6 +46,7 @@ class Outcome:
         residual: true minus claimed.
         bar: the bound of its error.
         weight: ‖x̄·v‖₂.
+        floor: the relative error that counts as rounding of the claim, whatever the bar.
         reason: why it is inconclusive, or what a pass rests on.
     """
 
@@ -54,13 +55,14 @@ class Outcome:
     residual: float
     bar: float
     weight: float
+    floor: float = 0.0
     reason: str = ""
 
     @property
     def resolution(self) -> float | None:
         """The relative error that is excluded; None where none is (a claim of nearly zero)."""
-        error = abs(self.residual) + self.bar
-        return error / self.weight if self.weight > error else None
+        error = abs(self.residual) + FAIL_BARS * self.bar
+        return max(error / self.weight, self.floor) if self.weight > error else None
 
     @property
     def excess(self) -> float:
@@ -113,7 +115,7 @@ def judged(
         status = "fail"
     elif abs(residual) > bar:
         status = "grey"
-    return Outcome(status, claimed, residual, bar, weight, reason)
+    return Outcome(status, claimed, residual, bar, weight, precision_floor(eps), reason)
 
 
 def _is_decided_zero(estimate: Estimate, k: int, bar: float, weight: float, eps: float) -> bool:

@@ -4,7 +4,9 @@ The audit evaluates the function and the pullback once at the point, on copies, 
 came back and at what happened to what was handed in.
 """
 
-from collections.abc import Callable, Mapping
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +18,8 @@ from gradcheck.evaluation import Direction, Evaluator
 from gradcheck.structure import describe
 from gradcheck.subject import Point, Pulled, Subject, copied
 from gradcheck.verdict import Finding
+
+REPEATED = "the function draws random numbers: each evaluation was given the same ones"
 
 REPEAT_ULPS = 2.0**16
 """Two runs of a parallel sum differ by rounding; a race or a misread layout by whole terms."""
@@ -54,7 +58,13 @@ def audit(
     findings += mutated
     if mutated:
         evaluator = replace(evaluator, subject=guarded(evaluator.subject))
-    findings += _forward_twice(evaluator, outputs)
+    drawn = _forward_twice(evaluator, outputs)
+    if drawn:
+        pinned = replace(evaluator, subject=repeated(evaluator.subject))
+        outputs, _ = _forward(pinned)
+        if not _forward_twice(pinned, outputs):
+            evaluator, drawn = pinned, []
+    findings += drawn
     cotangents = cotangents_of(outputs)
     pulled, mutated = _backward(evaluator, outputs, cotangents[0])
     findings += mutated
@@ -85,6 +95,52 @@ def guarded(subject: Subject) -> Subject:
             return subject.pullback(copied(cotangents), copied(point))
 
     return replace(subject, function=function, pullback=pullback)
+
+
+def repeated(subject: Subject) -> Subject:
+    """Returns the subject with the same global random numbers at each evaluation.
+
+    The states of `random` and `numpy.random` are set to what they are now before each call, and put
+    back after it: dropout then draws the same mask each time.
+    """
+    states = random_states()
+
+    def function(point: Point) -> Point:
+        with random_kept(states):
+            return subject.function(point)
+
+    def pullback(cotangents: Point, point: Point) -> Pulled:
+        with random_kept(states):
+            return subject.pullback(cotangents, point)
+
+    notes = (*subject.notes, REPEATED)
+    return replace(subject, function=function, pullback=pullback, notes=notes)
+
+
+def random_states() -> tuple[Any, Any]:
+    """Returns the states of the global generators of `random` and `numpy.random`."""
+    return random.getstate(), np.random.get_state()  # noqa: NPY002
+
+
+def _set_random_states(states: tuple[Any, Any]) -> None:
+    random.setstate(states[0])
+    np.random.set_state(states[1])  # noqa: NPY002
+
+
+@contextmanager
+def random_kept(states: tuple[Any, Any] | None = None) -> Iterator[None]:
+    """Puts the global generators back at the end, also after an exception.
+
+    Args:
+        states: what they are set to at the beginning; None leaves them.
+    """
+    before = random_states()
+    if states is not None:
+        _set_random_states(states)
+    try:
+        yield
+    finally:
+        _set_random_states(before)
 
 
 class _kept:
@@ -146,7 +202,8 @@ def _forward_twice(evaluator: Evaluator, outputs: Point) -> list[Finding]:
         return []
     message = (
         f"two evaluations at the same point give different values of {', '.join(changed)}: no "
-        "derivative can be measured. Fix the random numbers (a seed, a given mask) for the check"
+        "derivative can be measured. Seed its generator in the function, or pass the random draw "
+        "as a primal that wrt leaves out"
     )
     return [Finding(kind="forward_nondeterministic", message=message)]
 

@@ -12,9 +12,7 @@ from gradcheck.localisation import Located
 from gradcheck.verdict import Finding, number
 
 
-def located_finding(
-    found: Located, arrays: Mapping[str, Any], *, missing: bool, is_loss: bool
-) -> Finding:
+def located_finding(found: Located, arrays: Mapping[str, Any], *, missing: bool) -> Finding:
     """Returns the finding of a primal that was looked at entry by entry."""
     worst = found.indices[0]
     claimed, true, bar = found.claimed[worst], found.true[worst], found.bar[worst]
@@ -31,8 +29,6 @@ def located_finding(
             message += f"; {_share(found)} wrong, this one the most"
         diagnosis = diagnosed(found if found.seen.all() else found.sample(), _lengths(arrays))
         message += f": {diagnosis}" if diagnosis else ""
-    if not is_loss:
-        message += " (for the cotangent that the seed draws)"
     return Finding(
         kind="missing" if missing else "value",
         primal=found.primal,
@@ -63,6 +59,25 @@ def probe_finding(name: str, outcome: Outcome, *, missing: bool) -> Finding:
     )
 
 
+def ties_finding(name: str, count: int, outcome: Outcome) -> Finding:
+    """Returns the finding of a tie whose shares do not add up."""
+    true = outcome.claimed + outcome.residual
+    message = (
+        f"{name}: {count} entries are tied or on a kink, and what the claim gives them does not "
+        f"add up: moved together, {', '.join(_facts(outcome.claimed, true, outcome.bar))}. Give a "
+        "tied maximum to one of its entries, or share it out"
+    )
+    return Finding(
+        kind="value",
+        primal=name,
+        claimed=outcome.claimed,
+        true=true,
+        bar=outcome.bar,
+        ratio=outcome.claimed / true if true else None,
+        message=message,
+    )
+
+
 def joint_finding(names: tuple[str, ...], outcome: Outcome) -> Finding:
     """Returns the finding of primals that disagree only when they all move at once."""
     true = outcome.claimed + outcome.residual
@@ -79,9 +94,15 @@ def joint_finding(names: tuple[str, ...], outcome: Outcome) -> Finding:
 
 
 def _facts(claimed: float, true: float, bar: float) -> list[str]:
-    facts = [f"claimed {number(claimed, 4)}", f"true {number(true, 4)} ± {number(bar, 1)}"]
+    off = abs(claimed / true - 1) if true else 1.0
+    digits = 4 if off > 1e-3 else min(12, 3 - int(np.floor(np.log10(max(off, 1e-16)))))
+    facts = [
+        f"claimed {number(claimed, digits)}",
+        f"true {number(true, digits)} ± {number(bar, 1)}",
+    ]
     if true != 0 and abs(true) > 4 * bar:
-        facts.append(f"ratio {number(claimed / true, 4)}")
+        close = f"{number(off, 2)} of it off" if off <= 1e-3 else ""
+        facts.append(close or f"ratio {number(claimed / true, 4)}")
     return facts
 
 

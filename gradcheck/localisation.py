@@ -30,6 +30,7 @@ class Located:
         true: the estimated one; the claimed one where an entry was not looked at.
         bar: the bound of its error, entry by entry.
         seen: which entries were looked at, or found right in a block.
+        kinked: which of them are on a kink.
     """
 
     primal: str
@@ -37,6 +38,7 @@ class Located:
     true: np.ndarray
     bar: np.ndarray
     seen: np.ndarray
+    kinked: np.ndarray
 
     @property
     def wrong(self) -> np.ndarray:
@@ -59,6 +61,7 @@ class Located:
             true=self.true[keep],
             bar=self.bar[keep],
             seen=keep[keep],
+            kinked=self.kinked[keep],
         )
 
 
@@ -76,6 +79,7 @@ def _entries(line: Line, primal: str, k: int, looked_at: np.ndarray, seen: np.nd
     """Looks at entries one by one."""
     claimed = np.asarray(line.gradients[k][primal], dtype=float)
     true, bar = claimed.ravel().copy(), np.zeros(claimed.size)
+    kinked = np.zeros(claimed.size, dtype=bool)
     size = scale(line.evaluator.subject.point[primal])
     rounding = _rounding(line, claimed).ravel()
     for i in looked_at:
@@ -85,12 +89,13 @@ def _entries(line: Line, primal: str, k: int, looked_at: np.ndarray, seen: np.nd
             continue
         true[i] = claimed.flat[i] + found.residual[k] / size
         bar[i] = found.bar[k] / size + rounding[i]
+        kinked[i] = found.kinked[k]
         if found.kinked[k] and found.low[k] - found.bar[k] <= 0 <= found.high[k] + found.bar[k]:
             true[i] = claimed.flat[i]
     mask = np.zeros(claimed.size, dtype=bool)
     mask[seen] = True
-    shape = claimed.shape
-    return Located(primal, claimed, true.reshape(shape), bar.reshape(shape), mask.reshape(shape))
+    arrays = (a.reshape(claimed.shape) for a in (true, bar, mask, kinked))
+    return Located(primal, claimed, *arrays)
 
 
 def _bisected(

@@ -18,6 +18,9 @@ TARGET = {53: 2.0**-30, 24: 2.0**-14}
 six evaluations by a smooth function."""
 
 
+NOT_FINITE = "the function is finite on neither side of the point, at any step"
+
+
 @dataclass(frozen=True)
 class Probed:
     """A probe, its line, and its outcome through each cotangent."""
@@ -139,7 +142,7 @@ class Measurement:
             claimed, size = dot(gradient, probe.tangent), weight(gradient, probe.tangent)
             if best is None:
                 outcomes.append(
-                    Outcome("inconclusive", claimed, np.nan, np.inf, size, "no step is finite")
+                    Outcome("inconclusive", claimed, np.nan, np.inf, size, reason=NOT_FINITE)
                 )
                 continue
             rounding = self.slack(gradient, probe.tangent)

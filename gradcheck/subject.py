@@ -40,6 +40,7 @@ class Subject:
         function: point -> outputs by name. Pure: whatever the user's object does to itself, the
             adapter undoes it.
         pullback: (cotangents of the outputs, point) -> `Pulled`. As pure.
+        parameters: the names of those primals that an object holds, in order.
         findings: what the adapter found before any number was compared.
         undecided: primals whose claimed gradient cannot be had, with the reason.
         notes: what the reader of the verdict should know about the adapter's choices.
@@ -50,6 +51,7 @@ class Subject:
     constants: Point
     function: Callable[[Point], Point]
     pullback: Callable[[Point, Point], Pulled]
+    parameters: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     undecided: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

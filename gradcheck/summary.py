@@ -1,5 +1,6 @@
 """From probes to rows and findings: what each primal's evidence is, and what is wrong with it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -8,9 +9,10 @@ import numpy as np
 from gradcheck import backends
 from gradcheck.comparison import ON_KINK
 from gradcheck.evaluation import BudgetSpent
-from gradcheck.findings import joint_finding, located_finding, probe_finding
-from gradcheck.localisation import located
+from gradcheck.findings import joint_finding, located_finding, probe_finding, ties_finding
+from gradcheck.localisation import Located, located
 from gradcheck.measurement import Measurement, Probed
+from gradcheck.probes import Probe, scale
 from gradcheck.verdict import JOINT, Comparison, Finding
 
 BUDGET = "the budget is spent: allow more evaluations, budget=..."
@@ -70,7 +72,29 @@ def _on_kink(m: Measurement, name: str, probed: Probed) -> Finding | Literal[Fal
     Along one direction slopes at several kinks may hide one another, and a wrong slope elsewhere
     hides among them. Returns what is wrong, False where nothing is.
     """
-    return _entries(m, name, probed) or False
+    k = probed.worst
+    try:
+        found = located(probed.line, name, k, m.rng)
+        if found.indices:
+            return _located_finding(m, name, found)
+        return _ties(m, name, found.kinked) or False
+    except BudgetSpent:
+        return False
+
+
+def _ties(m: Measurement, name: str, kinked: np.ndarray) -> Finding | None:
+    """Moves all entries that are on a kink together: what a tie shares out must add up.
+
+    Each entry of a tied maximum may have any share of the slope, but along all of them the slope is
+    one: a gradient that gives each the whole of it passes entry by entry, and fails here.
+    """
+    if kinked.sum() < 2:
+        return None
+    x = m.audited.evaluator.subject.point[name]
+    together = m.walked(Probe((name,), {name: np.where(kinked, scale(x), 0.0)}))
+    if together.outcome.status != "fail":
+        return None
+    return ties_finding(name, int(kinked.sum()), together.outcome)
 
 
 def _finding(m: Measurement, name: str, probed: Probed) -> Finding:
@@ -81,7 +105,6 @@ def _finding(m: Measurement, name: str, probed: Probed) -> Finding:
 
 def _entries(m: Measurement, name: str, probed: Probed) -> Finding | None:
     """Looks at each entry of a primal; returns what is wrong, None where nothing is seen."""
-    missing = name in m.audited.missing
     k = 0 if probed.outcomes[0].status == "fail" else probed.worst
     try:
         found = located(probed.line, name, k, m.rng)
@@ -89,12 +112,15 @@ def _entries(m: Measurement, name: str, probed: Probed) -> Finding | None:
         found = None
     if found is None or not found.indices:
         return None
+    return _located_finding(m, name, found)
+
+
+def _located_finding(m: Measurement, name: str, found: Located) -> Finding:
     arrays = {**m.audited.evaluator.subject.point, **m.audited.outputs}
-    is_loss = m.base.size == 1 and k == 0
-    return located_finding(found, arrays, missing=missing, is_loss=is_loss)
+    return located_finding(found, arrays, missing=name in m.audited.missing)
 
 
-def notes(m: Measurement) -> tuple[str, ...]:
+def notes(m: Measurement, findings: Sequence[Finding]) -> tuple[str, ...]:
     """Returns what the reader should know about how the comparison was made."""
     notes = []
     if m.evaluator.precision is not None:
@@ -104,6 +130,8 @@ def notes(m: Measurement) -> tuple[str, ...]:
             f"the function was evaluated in {m.evaluator.precision}, the claim is "
             f"{native.precision(x).name}"
         )
+    if m.base.size > 1 and any(f.claimed is not None for f in findings):
+        notes.append("gradients are those of ⟨ȳ, f⟩ for the cotangent ȳ that the seed draws")
     return tuple(notes)
 
 

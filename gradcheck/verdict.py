@@ -146,7 +146,8 @@ def status_of(findings: Sequence[Finding], comparisons: Sequence[Comparison]) ->
 
 def render(verdict: Verdict, width: int = WIDTH) -> Iterator[str]:
     """Yields the lines of the verdict's plain text, at most about a screen."""
-    yield f"{verdict.status.upper()}: {verdict.subject} — {_summary(verdict)}"
+    head = f"{verdict.status.upper()}: {verdict.subject} — "
+    yield from _wrapped("", head + _summary(verdict), width, "      ")
     for finding in verdict.findings[:FINDINGS_SHOWN]:
         mark = "✗" if finding.severity == "error" else "!"
         yield from _wrapped(f"  {mark} ", finding.message, width)
@@ -184,7 +185,7 @@ def _summary(verdict: Verdict) -> str:
     if right:
         parts.append(f"right: {_names(right)}")
     if verdict.resolution is not None and right:
-        parts.append(f"errors above {number(verdict.resolution, 2)} excluded")
+        parts.append(f"relative errors above {number(verdict.resolution, 2)} excluded")
     parts.append(f"{verdict.evaluations} evaluations, {verdict.pullbacks} pullbacks")
     return "; ".join(parts)
 
@@ -194,12 +195,12 @@ def _names(names: Sequence[str], most: int = 8) -> str:
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
-def _wrapped(first: str, text: str, width: int) -> list[str]:
+def _wrapped(first: str, text: str, width: int, rest: str | None = None) -> list[str]:
     return textwrap.wrap(
         text,
         width,
         initial_indent=first,
-        subsequent_indent=" " * len(first),
+        subsequent_indent=" " * len(first) if rest is None else rest,
         break_on_hyphens=False,
         break_long_words=False,
     )

@@ -393,6 +393,79 @@ class Dropout:
         return grad * self.mask / 0.7
 
 
+class GlobalDropout:
+    """Random numbers from NumPy's global generator."""
+
+    def forward(self, x):
+        self.mask = np.random.rand(*x.shape) < 0.7  # noqa: NPY002
+        return x * self.mask / 0.7
+
+    def backward(self, grad):
+        return grad * self.mask / 0.7
+
+
+class TargetFirst:
+    """A loss whose forward takes the target first."""
+
+    def forward(self, y_true, y_pred):
+        self.difference = y_pred - y_true
+        return np.sum(self.difference**2)
+
+    def backward(self):
+        return 2 * self.difference
+
+
+class LossOfEachSample:
+    """forward returns the loss of each sample, backward the gradient of their mean, stored."""
+
+    def forward(self, y_pred, y_true):
+        return -np.sum(y_true * np.log(y_pred), axis=1)
+
+    def backward(self, dvalues, y_true):
+        self.dinputs = -y_true / dvalues / len(dvalues)
+
+
+class ParametersFirst(Dense):
+    """backward returns the gradients of the parameters before that of the input."""
+
+    def backward(self, dout):
+        return self.x.T @ dout, dout.sum(axis=0), dout @ self.W.T
+
+
+class OwnNames(Dense):
+    """The gradient stands under a name that nobody else uses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kernel_ = self.W
+        del self.W
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.kernel_ + self.b
+
+    def backward(self, dout):
+        self.slopes, self.db = self.x.T @ dout, dout.sum(axis=0)
+        return dout @ self.kernel_.T
+
+
+class Flagged:
+    """forward wants a flag."""
+
+    def forward(self, inputs, training):
+        return inputs * (2.0 if training else 3.0)
+
+    def backward(self, dvalues):
+        return dvalues * 2.0
+
+
+class ReturnedByKey(Dictionaries):
+    """backward returns the gradients of the parameters by their names, and none of the input."""
+
+    def backward(self, dout):
+        return {"W": self.cache.T @ dout, "b": dout.sum(axis=0)}
+
+
 class Slots:
     """No __dict__: the attributes stand in __slots__."""
 
@@ -466,6 +539,13 @@ ZOO = (
         ("x", "layers[0].W", "layers[0].b", "layers[2].W", "layers[2].b"),
     ),
     Row(Dropout, (X,), ("x",)),
+    Row(GlobalDropout, (X,), ("x",)),
+    Row(TargetFirst, (X[::-1] * 0.3, X), ("y_pred",)),
+    Row(LossOfEachSample, (np.abs(X) + 0.1, np.eye(4)[[0, 1, 2, 3, 0]]), ("y_pred",)),
+    Row(ParametersFirst, (X,), ("x", "W", "b")),
+    Row(OwnNames, (X,), ("x", "kernel_", "b")),
+    Row(Flagged, (X, True), ("inputs",)),
+    Row(ReturnedByKey, (X,), ("params.W", "params.b")),
     Row(Slots, (X,), ("x", "scale")),
     Row(ScalarBias, (X,), ("x", "w", "b")),
 )

@@ -4,12 +4,14 @@ An adapter says whether it recognises the thing, and builds the subject. The row
 order; the last takes any callable.
 """
 
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gradcheck.adapters.calls import Layer, is_layer
+from gradcheck.adapters.calls import Layer, is_layer, is_layer_class
 from gradcheck.adapters.functions import function_subject
 from gradcheck.adapters.layers import layer_subject
+from gradcheck.adapters.primals import is_floating_tree
 from gradcheck.adapters.torch_reference import (
     TorchFunction,
     from_torch,
@@ -26,7 +28,7 @@ ADAPTERS: tuple[tuple[Callable[[Any, Any], bool], Callable[..., Subject]], ...] 
     (lambda thing, vjp: callable(thing), function_subject),
 )
 
-__all__ = ["ADAPTERS", "Layer", "TorchFunction", "from_torch", "subject_of"]
+__all__ = ["ADAPTERS", "Layer", "TorchFunction", "from_torch", "reference_of", "subject_of"]
 
 
 def subject_of(
@@ -42,6 +44,10 @@ def subject_of(
     Raises:
         InvalidInput: no adapter knows the thing, or its arguments are malformed.
     """
+    if vjp is not None and not callable(vjp):
+        raise InvalidInput(f"vjp is {describe(vjp)}: wanted a function, vjp(y_bar, *primals)")
+    if inspect.isclass(thing) and is_layer_class(thing):
+        raise InvalidInput(f"{thing.__name__} is a class: pass an instance, {thing.__name__}(...)")
     for recognises, build in ADAPTERS:
         if recognises(thing, vjp):
             return build(thing, args, vjp=vjp, wrt=wrt, name=name)
@@ -49,3 +55,18 @@ def subject_of(
         f"cannot check {describe(thing)}: pass a function with vjp=..., a rule that returns "
         "(y, pullback), or a layer object with forward and backward"
     )
+
+
+def reference_of(
+    reference: Any, subject: Subject, args: Sequence[Any], wrt: Sequence[str | int] | str | None
+) -> Subject:
+    """Returns the subject of another implementation of the same function.
+
+    It is called as the first one was; of a layer, the inputs come first, then the parameters.
+    """
+    if not subject.parameters:
+        return subject_of(reference, args, vjp=None, wrt=wrt, name=None)
+    inputs = tuple(args[0].values()) if len(args) == 1 and isinstance(args[0], Mapping) else args
+    everything = (*inputs, *(subject.point[name] for name in subject.parameters))
+    floating = [i for i, value in enumerate(everything) if is_floating_tree(value)]
+    return subject_of(reference, everything, vjp=None, wrt=floating, name=None)

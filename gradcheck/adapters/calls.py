@@ -32,6 +32,8 @@ class Layer:
             thing -> {name: array}; the arrays are written in place.
         gradients: parameter name -> where its gradient stands after backward, or a function
             thing -> {name: array}.
+        learning_rate: the rate by which a backward updates the parameters, where it is neither an
+            argument of backward nor an attribute.
 
     >>> import numpy as np
     >>> import gradcheck
@@ -54,6 +56,7 @@ class Layer:
     backward: str | Callable[..., Any] | None = None
     parameters: Mapping[str, str] | Callable[[Any], Mapping[str, Any]] | None = None
     gradients: Mapping[str, str] | Callable[[Any], Mapping[str, Any]] | None = None
+    learning_rate: float | None = None
 
 
 @dataclass(frozen=True)
@@ -64,11 +67,14 @@ class Methods:
         forward: (thing, inputs) -> (y, cache); the cache is None where the object keeps its own.
         backward: (thing, y_bar, inputs, cache) -> whatever it returns.
         takes_rate: whether backward takes a learning rate.
+        of_loss: whether backward takes no cotangent: it is the gradient of a loss, and of the mean
+            where forward returns the loss of each sample.
     """
 
     forward: Callable[[Any, Sequence[Any]], tuple[Any, Any]]
     backward: Callable[[Any, Any, Sequence[Any], Any], Any]
     takes_rate: bool
+    of_loss: bool = False
 
 
 def is_layer(thing: Any) -> bool:
@@ -77,13 +83,19 @@ def is_layer(thing: Any) -> bool:
         return True
     if inspect.isroutine(thing) or inspect.isclass(thing) or inspect.ismodule(thing):
         return False
+    return is_layer_class(thing)
+
+
+def is_layer_class(thing: Any) -> bool:
+    """Returns whether a class, or an object, has a forward and a backward of the usual names."""
     return bool(_method(thing, conventions.FORWARD) and _method(thing, conventions.BACKWARD))
 
 
 def methods_of(layer: Layer, signature: Callable, primals: Primals, title: str) -> Methods:
     """Returns the two calls of a layer, by its accessors or by convention."""
-    forward = _forward(layer, signature, title)
-    backward, takes_rate, wants_cache = _backward(layer, primals, title)
+    forward = _forward(layer, signature, primals, title)
+    backward, roles = _backward(layer, primals, title)
+    of_loss = not callable(layer.backward) and "y_bar" not in roles
 
     def split(thing: Any, inputs: Sequence[Any]) -> tuple[Any, Any]:
         result = call(forward, (thing, *inputs), {}, title)
@@ -92,35 +104,33 @@ def methods_of(layer: Layer, signature: Callable, primals: Primals, title: str) 
             stored = conventions.find(names, map(conventions.plain, conventions.OUTPUT))
             return (names[stored] if stored else None), None
         is_pair = isinstance(result, tuple) and len(result) == 2
-        if is_pair and (wants_cache or not backends.is_array(result[1])):
+        if is_pair and ("cache" in roles or not backends.is_array(result[1])):
             return result
+        if of_loss and np.size(result) > 1:
+            return np.mean(result), None
         return result, None
 
-    return Methods(split, backward, takes_rate)
+    return Methods(split, backward, "rate" in roles, of_loss)
 
 
-def _forward(layer: Layer, signature: Callable, title: str) -> Callable[..., Any]:
-    """Returns a callable with the parameters of the layer's forward, for their names.
-
-    Raises:
-        InvalidInput: there is no such method.
-    """
+def _forward(layer: Layer, signature: Callable, primals: Primals, title: str) -> Callable[..., Any]:
+    """Returns (thing, *inputs) -> whatever the layer's forward returns."""
     if callable(layer.forward):
         return layer.forward
     name = layer.forward or _method(layer.thing, conventions.FORWARD)
     extra = {
         p.name: True
         for p in inspect.signature(signature).parameters.values()
-        if p.default is p.empty and p.name in conventions.TRAINING
+        if p.default is p.empty and p.name in conventions.TRAINING and p.name not in primals.trees
     }
     return lambda thing, *inputs: getattr(thing, str(name))(*inputs, **extra)
 
 
-def _backward(layer: Layer, primals: Primals, title: str) -> tuple[Callable, bool, bool]:
-    """Returns (thing, y_bar, inputs, cache) -> returned, whether it takes a rate, or a cache."""
+def _backward(layer: Layer, primals: Primals, title: str) -> tuple[Callable, list[str]]:
+    """Returns (thing, y_bar, inputs, cache) -> returned, and the roles of its arguments."""
     if callable(layer.backward):
         function = layer.backward
-        return (lambda thing, y_bar, inputs, cache: function(thing, y_bar)), False, False
+        return (lambda thing, y_bar, inputs, cache: function(thing, y_bar)), ["y_bar"]
     name = str(layer.backward or _method(layer.thing, conventions.BACKWARD))
     method = getattr(layer.thing, name, None)
     if not callable(method):
@@ -135,24 +145,28 @@ def _backward(layer: Layer, primals: Primals, title: str) -> tuple[Callable, boo
             parts.pop(0) if r == "y_bar" else given[r[6:]] if r.startswith("input:") else values[r]
             for r in roles
         ]
-        returned = getattr(thing, name)(*args)
-        return returned if "y_bar" in roles else _scaled(returned, y_bar)
+        return getattr(thing, name)(*args)
 
-    return backward, "rate" in roles, "cache" in roles
+    return backward, roles
 
 
 def _roles(method: Callable, inputs: Sequence[str], title: str) -> list[str]:
     """Returns what each required parameter of a backward is for."""
     try:
-        parameters = inspect.signature(method).parameters.values()
+        parameters = list(inspect.signature(method).parameters.values())
     except (TypeError, ValueError):
         return ["y_bar"]
     plain_inputs = {conventions.plain(name): name for name in inputs}
+    required = [p for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
+    later = [conventions.plain(p.name) for p in required[1:]]
+    if later and later == list(plain_inputs)[1:] and set(later) <= _plain(conventions.TARGETS):
+        # A loss whose backward takes what its forward took, and no cotangent.
+        return [f"input:{name}" for name in inputs]
     roles: list[str] = []
     for p in parameters:
         name = conventions.plain(p.name)
         positional = p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-        if name in map(conventions.plain, conventions.LEARNING_RATE) and positional:
+        if name in _plain(conventions.LEARNING_RATE) and positional:
             roles.append("rate")
         elif (p.kind is p.VAR_POSITIONAL and not roles) or (positional and not roles):
             roles.append("y_bar")
@@ -160,7 +174,7 @@ def _roles(method: Callable, inputs: Sequence[str], title: str) -> list[str]:
             break
         elif name in conventions.CACHE:
             roles.append("cache")
-        elif name in map(conventions.plain, conventions.TRAINING):
+        elif name in _plain(conventions.TRAINING):
             roles.append("training")
         elif name in plain_inputs:
             roles.append(f"input:{plain_inputs[name]}")
@@ -190,6 +204,10 @@ def forward_signature(layer: Layer, title: str) -> Callable[..., Any]:
     return method
 
 
+def _plain(names: Sequence[str]) -> set[str]:
+    return set(map(conventions.plain, names))
+
+
 def _named(names: Sequence[str]) -> Callable[..., Any]:
     """Returns a callable whose signature has these parameters (for their names alone)."""
 
@@ -202,15 +220,3 @@ def _named(names: Sequence[str]) -> Callable[..., Any]:
 
 def _method(thing: Any, names: Sequence[str]) -> str | None:
     return next((n for n in names if callable(getattr(thing, n, None))), None)
-
-
-def _scaled(returned: Any, y_bar: Any) -> Any:
-    """Returns what a loss's backward without an argument gave, times the cotangent of the loss."""
-    scale = np.asarray(y_bar)
-    if returned is None or scale.size != 1:
-        return returned
-    if isinstance(returned, (tuple, list)):
-        return type(returned)(_scaled(item, y_bar) for item in returned)
-    if isinstance(returned, Mapping):
-        return {key: _scaled(value, y_bar) for key, value in returned.items()}
-    return returned * scale.reshape(())[()]

@@ -79,9 +79,23 @@ PARAMETER_VALUE = ("data", "value", "val", "tensor", "array", "w")
 PARAMETER_GRADIENT = ("grad", "gradient", "g", "dw")
 """The two attributes of a parameter object."""
 
-LEARNING_RATE = ("learning_rate", "learningrate", "lr", "eta", "alpha", "step_size", "rate")
+LEARNING_RATE = (
+    "learning_rate",
+    "learn_rate",
+    "l_rate",
+    "lrate",
+    "lr",
+    "eta",
+    "alpha",
+    "step_size",
+    "step",
+    "rate",
+)
 
 TRAINING = ("training", "train", "is_training", "is_train", "train_flag", "train_flg", "train_mode")
+
+TARGETS = ("y_true", "target", "targets", "label", "labels", "y", "t", "truth", "true", "gt", "ys")
+"""Inputs of a loss that are data where another input stands beside them."""
 
 CACHE = ("cache", "ctx", "context", "memory", "saved", "residuals", "tape")
 

@@ -1,8 +1,18 @@
-"""A function with a hand-written pullback, or one that returns (y, pullback)."""
+"""A function with a hand-written pullback, or one that returns it, or its gradient, with its value.
 
-from collections.abc import Callable, Sequence
+vjp(y_bar, *primals)     next to f(*primals) -> y
+vjp(y_bar, cache)        next to f(*primals) -> (y, cache)
+no vjp                   f(*primals) -> (y, pullback), or (loss, its gradient)
+"""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from gradcheck import backends
+from gradcheck.adapters import conventions
 from gradcheck.adapters.primals import Primals, outputs, primals_of
 from gradcheck.errors import EvaluationError, InvalidInput, PullbackError
 from gradcheck.structure import rebuild
@@ -40,6 +50,17 @@ def name_of(f: Any) -> str:
     return getattr(f, "__name__", None) or type(f).__name__
 
 
+def scaled(gradient: Any, y_bar: Any) -> Any:
+    """Returns a gradient (a structure of arrays) of a scalar, times the cotangent of the scalar."""
+    if gradient is None or np.size(y_bar) != 1:
+        return gradient
+    if isinstance(gradient, (tuple, list)):
+        return type(gradient)(scaled(item, y_bar) for item in gradient)
+    if isinstance(gradient, Mapping):
+        return {key: scaled(value, y_bar) for key, value in gradient.items()}
+    return gradient * np.asarray(y_bar).reshape(())[()]
+
+
 def call(
     f: Callable[..., Any],
     args: Sequence[Any],
@@ -62,6 +83,9 @@ def _of_pair(f: Callable, vjp: Callable, primals: Primals, title: str) -> Calls:
     """Returns the two calls of a function with a separate pullback: neither calls the other."""
     structure: list[Any] = []  # of the output; known from the first evaluation on
 
+    if _takes_cache(vjp, primals):
+        return _of_rule(_as_rule(f, vjp), primals, title)
+
     def function(point: Point) -> dict[str, Any]:
         args, kwargs = primals.arguments(point)
         y = call(f, args, kwargs, title)
@@ -77,6 +101,33 @@ def _of_pair(f: Callable, vjp: Callable, primals: Primals, title: str) -> Calls:
         return primals.pulled(call(vjp, (y_bar, *args), kwargs, title, PullbackError))
 
     return function, pullback
+
+
+def _takes_cache(vjp: Callable, primals: Primals) -> bool:
+    """Whether a pullback takes (y_bar, cache), the function returning (y, cache)."""
+    try:
+        parameters = inspect.signature(vjp).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    required = [p for p in parameters if p.default is p.empty and p.kind <= p.POSITIONAL_OR_KEYWORD]
+    if len(required) != 2 or any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return False
+    return conventions.plain(required[1].name) in conventions.CACHE or (
+        not primals.by_name and len(primals.trees) != 1
+    )
+
+
+def _as_rule(f: Callable, vjp: Callable) -> Callable[..., Any]:
+    """Returns the rule of a function that returns (y, cache) and a pullback (y_bar, cache)."""
+
+    def rule(*args: Any, **kwargs: Any) -> Any:
+        result = f(*args, **kwargs)
+        if not (isinstance(result, tuple) and len(result) == 2):
+            return result
+        y, cache = result
+        return y, lambda y_bar: vjp(y_bar, cache)
+
+    return rule
 
 
 def _of_rule(rule: Callable, primals: Primals, title: str) -> Calls:
@@ -96,10 +147,14 @@ def _of_rule(rule: Callable, primals: Primals, title: str) -> Calls:
 def _apply(rule: Callable, primals: Primals, point: Point, title: str) -> tuple[Any, Callable]:
     args, kwargs = primals.arguments(point)
     result = call(rule, args, kwargs, title)
-    if isinstance(result, tuple) and len(result) == 2 and callable(result[1]):
-        return result
+    if isinstance(result, tuple) and len(result) == 2:
+        y, second = result
+        if callable(second):
+            return y, second
+        if backends.is_array(y) and np.size(y) == 1:
+            return y, lambda y_bar: scaled(second, y_bar)
     raise InvalidInput(
         f"nothing claims a derivative of {title}: pass its pullback, gradcheck.check({title}, ..., "
-        "vjp=backward) with backward(y_bar, *primals) -> cotangents, or let it return "
-        "(y, pullback)"
+        "vjp=backward) with backward(y_bar, *primals) -> cotangents, or backward(y_bar, cache) "
+        "where the function returns (y, cache), or let it return (y, pullback)"
     )

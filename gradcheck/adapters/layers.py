@@ -6,7 +6,7 @@ into the next.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from gradcheck import backends
 from gradcheck.adapters import conventions
 from gradcheck.adapters.calls import LEARNING_RATE, Layer, Methods, forward_signature, methods_of
-from gradcheck.adapters.functions import call, name_of
+from gradcheck.adapters.functions import call, name_of, scaled
 from gradcheck.adapters.objects import Place, attributes, cloned
 from gradcheck.adapters.parameters import Gradient, discovered, explicit
 from gradcheck.adapters.primals import (
@@ -31,7 +31,8 @@ from gradcheck.verdict import Finding
 
 UNKNOWN_RATE = (
     "backward updates it by a learning rate that is neither an argument nor an attribute, and "
-    "keeps no gradient: store the gradient, or take the rate as an argument"
+    "keeps no gradient: store the gradient, or say the rate, gradcheck.Layer(layer, "
+    "learning_rate=...)"
 )
 
 
@@ -106,7 +107,8 @@ def _subject(
         before = {n: _value(place, thing) for n, (place, _) in plan.parameters.items()}
         y_bar = rebuild(y, "y", cotangents)
         returned = call(methods.backward, (thing, y_bar, args, cache), {}, title, PullbackError)
-        return _pulled(plan, inputs, thing, returned, before)
+        pulled = _pulled(plan, inputs, thing, returned, before)
+        return _times(pulled, y_bar) if methods.of_loss else pulled
 
     return Subject(
         title,
@@ -114,6 +116,7 @@ def _subject(
         primals.constants,
         function,
         pullback,
+        parameters=tuple(name for name in point if name in parameters),
         findings=plan.findings,
         undecided=plan.undecided,
         notes=plan.notes,
@@ -131,6 +134,10 @@ def _pulled(plan: Plan, inputs: Primals, thing: Any, returned: Any, before: Poin
     return Pulled(found, pulled.findings)
 
 
+def _times(pulled: Pulled, y_bar: Any) -> Pulled:
+    return replace(pulled, cotangents=scaled(pulled.cotangents, y_bar))
+
+
 def _plan(layer: Layer, pristine: Any, methods: Methods, primals: Primals, title: str) -> Plan:
     """Runs one forward and one backward on a copy, and sees where everything went."""
     after = cloned(pristine)
@@ -144,13 +151,23 @@ def _plan(layer: Layer, pristine: Any, methods: Methods, primals: Primals, title
     else:
         found = discovered(pristine, after, _rewritten(pristine, methods, primals))
     inputs, found, misfits = _placed(returned, primals, found, pristine, after)
+    warm = cloned(pristine)
+    methods.forward(warm, args)
+    guessed = _guessed(found, pristine, warm, after)
+    found |= guessed
     if not inputs and not any(gradient for _, gradient in found.values()):
         raise InvalidInput(_nothing_found(title, after, returned))
-    homes, undecided, problems = _updates(found, pristine, after, returned, methods, title)
+    updates = _updates(layer, found, pristine, after, returned, methods, title)
+    homes, undecided, problems = updates
     notes = [
         f"{name}: backward returns no cotangent for it, so it is taken as data"
         for name in primals.point
         if name not in inputs
+    ]
+    notes += [
+        f"{name}: its gradient is taken from {gradient.where}, which backward leaves"
+        for name, (_, gradient) in guessed.items()
+        if gradient is not None
     ]
     return Plan(inputs, homes, (*misfits, *problems), undecided, tuple(notes))
 
@@ -170,19 +187,22 @@ def _placed(
     misfits: list[Finding] = []
     if isinstance(returned, Mapping):
         for name in (*inputs, *homeless):
-            key = name if name in returned else conventions.find_gradient(returned, name)
+            last = name.rpartition(".")[2]
+            key = next((n for n in (name, last) if n in returned), None)
+            key = key or conventions.find_gradient(returned, last)
             if key is None and name == inputs[0]:
                 key = conventions.find(returned, map(conventions.plain, conventions.INPUT_GRADIENT))
             if key is not None:
                 places[name] = Gradient.returned(key)
     elif isinstance(returned, (tuple, list)):
+        shapes |= {name: np.shape(primals.point[name]) for name in inputs if name in primals.point}
         order = _order(returned, inputs, homeless, shapes)
         if order is None:
             wanted = f"{len(inputs)} (for {', '.join((*inputs,))})"
             misfits.append(structure_finding(f"backward returned {describe(returned)}: {wanted}"))
         places = {name: Gradient.returned(i) for i, name in enumerate(order or ())}
     elif returned is not None:
-        places = {inputs[0]: Gradient.returned(None)} if inputs else {}
+        places = {_main(inputs): Gradient.returned(None)} if inputs else {}
     names = attributes(after)
     for i, name in enumerate(inputs):
         stored = conventions.find_gradient(names, name)
@@ -194,29 +214,62 @@ def _placed(
     return {name: places[name] for name in inputs if name in places}, homes, misfits
 
 
+def _guessed(
+    homes: Mapping[str, tuple[Place, Gradient | None]], pristine: Any, warm: Any, after: Any
+) -> dict[str, tuple[Place, Gradient | None]]:
+    """Gives a parameter without gradient the only array of its shape that backward may have left.
+
+    That is an attribute that neither was there before nor is left by a forward (`warm`).
+    """
+    known = {str(g.where) for _, g in homes.values() if g is not None and g.how == "stored"}
+    known |= set(discovered(pristine, pristine, set(), every_array=True))
+    known |= set(discovered(warm, warm, set(), every_array=True))
+    everything = discovered(after, after, set(), every_array=True)
+    new = {name: place for name, (place, _) in everything.items() if name not in known}
+    found = {}
+    for name, (place, gradient) in homes.items():
+        shape = np.shape(_value(place, pristine))
+        fitting = [where for where in new.values() if np.shape(where.get(after)) == shape]
+        if gradient is None and len(fitting) == 1:
+            found[name] = (place, Gradient.stored(fitting[0]))
+    return found
+
+
+def _main(inputs: Sequence[str]) -> str:
+    """Returns the input that a single cotangent is for: a prediction rather than a target."""
+    targets = set(map(conventions.plain, conventions.TARGETS))
+    return next((name for name in inputs if conventions.plain(name) not in targets), inputs[0])
+
+
 def _order(
     returned: Sequence[Any], inputs: Sequence[str], homeless: Sequence[str], shapes: Mapping
 ) -> Sequence[str] | None:
-    """Returns which primal each returned item is for: inputs first, parameters as defined, unless
-    only another order fits the shapes.
-    """  # noqa: D205
+    """Returns which primal each returned item is for, None where they are too many.
+
+    Inputs come first, then the parameters as they are defined, unless only another order fits the
+    shapes.
+    """
     if len(returned) <= len(inputs):
-        return inputs[: len(returned)]
-    if len(returned) != len(inputs) + len(homeless):
+        order = list(inputs[: len(returned)])
+    elif len(returned) == len(inputs) + len(homeless):
+        order = [*inputs, *homeless]
+    else:
         return None
-    rest = returned[len(inputs) :]
-    order = list(homeless)
-    if any(np.shape(item) != shapes[name] for item, name in zip(rest, order, strict=True)):
-        by_shape = []
-        for item in rest:
-            fitting = [n for n in homeless if shapes[n] == np.shape(item) and n not in by_shape]
-            by_shape.append(fitting[0] if fitting else None)
-        if None not in by_shape:
-            order = by_shape
-    return (*inputs, *order)
+    items = [np.shape(item) for item in returned]
+    if any(shape != shapes.get(name) for shape, name in zip(items, order, strict=True)):
+        left, by_shape = list(order), []
+        for shape in items:
+            fitting = [name for name in left if shapes.get(name) == shape]
+            if not fitting:
+                return order
+            by_shape.append(fitting[0])
+            left.remove(fitting[0])
+        return by_shape
+    return order
 
 
 def _updates(
+    layer: Layer,
     found: Mapping[str, tuple[Place, Gradient | None]],
     pristine: Any,
     after: Any,
@@ -232,7 +285,8 @@ def _updates(
         before, now = _value(place, pristine), _value(place, after)
         change = backends.of(before).values(before) - backends.of(now).values(now)
         if gradient is None and np.any(change):
-            rate = LEARNING_RATE if methods.takes_rate else _own_rate(pristine, place)
+            rate = LEARNING_RATE if methods.takes_rate else layer.learning_rate
+            rate = rate or _own_rate(pristine, place)
             recovered.append(name)
             if rate is None:
                 undecided[name] = UNKNOWN_RATE

@@ -196,12 +196,18 @@ def _copy(tree: Any, name: str) -> Any:
 def _check_primal(name: str, tree: Any, *, others: tuple[str, ...]) -> None:
     found = leaves(tree, name)
     floating = {path: leaf for path, leaf in found.items() if _is_floating(leaf)}
+    found_nothing = not any(isinstance(leaf, (np.ndarray, int)) for leaf in found.values())
     if not floating:
         rest = tuple(other for other in others if other != name)
         leave_out = f"leave it out with wrt={rest!r}" if rest else "there is nothing to check"
+        remedy = f"; else pass {name}.astype(float)" if np.size(tree) and not found_nothing else ""
         raise InvalidInput(
             f"primal {name!r} is {_kind_of(tree)}: a derivative needs a floating array. If it is "
-            f"data (labels, indices, a mask), {leave_out}; else pass {name}.astype(float)"
+            f"data (labels, indices, a mask, settings), {leave_out}{remedy}"
+        )
+    if isinstance(tree, (list, tuple)) and all(isinstance(item, float) for item in tree):
+        raise InvalidInput(
+            f"primal {name!r} is {describe(tree)} numbers: pass an array, np.asarray({name})"
         )
     for path, leaf in floating.items():
         values = backends.of(leaf).values(leaf)

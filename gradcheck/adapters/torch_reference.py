@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.adapters.functions import call
 from gradcheck.adapters.primals import outputs, primals_of
 from gradcheck.errors import InvalidInput
 from gradcheck.structure import leaves, rebuild
@@ -68,7 +69,7 @@ def torch_reference_subject(
 
     def function(point: Point) -> dict[str, Any]:
         args, kwargs, _ = tensors(point)
-        return outputs(_numpy(thing.function(*args, **kwargs)), title)
+        return outputs(_numpy(call(thing.function, args, kwargs, title)), title)
 
     def pullback(cotangents: Point, point: Point) -> Pulled:
         args, kwargs, inputs = tensors(point)

@@ -74,6 +74,12 @@ def _constant(located: Located, lengths: Mapping[int, str]) -> str | None:
     factor = _factor(located)
     if factor is None:
         return None
+    if abs(factor - 1) < 1e-3:
+        return (
+            f"the claim is off by {number(abs(factor - 1), 2)} of the true gradient"
+            f"{_everywhere(located)}: a constant that differs between forward and backward (an "
+            "epsilon, say)? If it is intended, allow it, allow=..."
+        )
     name = _named(factor, lengths)
     return f"the claim is {number(factor, 4)} times the true gradient{_everywhere(located)}{name}"
 
@@ -84,11 +90,14 @@ def _everywhere(located: Located) -> str:
 
 def _named(factor: float, lengths: Mapping[int, str]) -> str:
     """Returns where a factor comes from, if it is a factor that people forget."""
-    named = {2.0: "a factor 2 too many", 0.5: "the factor 2 of a square is missing"}
+    named = {2.0: "a factor 2 too many", 0.5: "a factor 2 is missing, of a square perhaps"}
     for length, axis in lengths.items():
         if length > 1:
-            named.setdefault(float(length), f"{length} is the length of {axis}: a sum for a mean")
-            named.setdefault(1.0 / length, f"{length} is the length of {axis}: a mean for a sum")
+            named.setdefault(float(length), f"{length} is the length of {axis}: a sum for a mean?")
+            named.setdefault(1.0 / length, f"{length} is the length of {axis}: a mean for a sum?")
+            root = f"its square is the length of {axis}: a scale is"
+            named.setdefault(length**0.5, f"{root} missing, or used twice?")
+            named.setdefault(length**-0.5, f"{root} used twice, or missing?")
     for value, words in named.items():
         if abs(abs(factor) - value) <= 1e-5 * value:
             return f": {words}{' and the sign is wrong' if factor < 0 else ''}"

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import zoo
 
 import gradcheck
 from gradcheck import EvaluationError, InvalidInput, PullbackError
@@ -30,6 +31,15 @@ RAISES = {
     "a string": (InvalidInput, (sine, "x"), back, "nothing to differentiate"),
     "NaN": (InvalidInput, (sine, np.array([1, np.nan])), back, r"'x' has 1 of 2.*nan at \(1,\)"),
     "infinity": (InvalidInput, (sine, np.array([np.inf, 1])), back, r"not finite.*inf at \(0,\)"),
+    "a list of numbers": (InvalidInput, (sine, [1.0, 2.0]), back, r"a list of 2 numbers.*asarray"),
+    "a setting": (InvalidInput, (product, x, {"m": 1}), product_back, r"settings\), leave it out"),
+    "a pullback that is an array": (
+        InvalidInput,
+        (sine, x),
+        x,
+        "vjp is an array.*wanted a function",
+    ),
+    "a class": (InvalidInput, (zoo.Dense, x), None, r"a class: pass an instance, Dense\(...\)"),
     "no primal": (InvalidInput, (sine,), back, "no primal given.*gradcheck.check"),
     "no pullback": (InvalidInput, (sine, x), None, "nothing claims a derivative of sine.*vjp="),
     "not callable": (InvalidInput, (3, x), back, "cannot check an int"),

@@ -110,6 +110,42 @@ def test_arguments_are_never_written_to():
     assert {f.primal for f in verdict.findings if f.kind == "input_mutated"} == {"x", "w"}
 
 
+def affine_forward(x, w, b):
+    return x @ w + b, (x, w, b)
+
+
+def affine_backward(dout, cache):
+    x, w, _ = cache
+    return dout @ w.T, x.T @ dout, dout.sum(axis=0)
+
+
+def test_a_pair_that_passes_a_cache():
+    rng = np.random.default_rng(0)
+    args = rng.normal(size=(5, 4)), rng.normal(size=(4, 3)), rng.normal(size=3)
+    assert gradcheck.check(affine_forward, *args, vjp=affine_backward).status == "pass"
+    wrong = lambda dout, cache: (*affine_backward(dout, cache)[:2], dout.mean(axis=0))  # noqa: E731
+    verdict = gradcheck.check(affine_forward, *args, vjp=wrong)
+    assert [f.primal for f in verdict.findings] == ["b"]
+
+
+@pytest.mark.parametrize(("factor", "status"), [(1.0, "pass"), (2.0, "fail")])
+def test_a_loss_that_returns_its_gradient(factor, status):
+    verdict = gradcheck.check(lambda x: (np.sum(x**3), factor * 3 * x**2), x)
+    assert verdict.status == status
+
+
+def test_global_random_numbers_are_repeated_and_put_back():
+    before = repr(np.random.get_state())  # noqa: NPY002
+
+    def dropout(x):
+        mask = np.random.rand(*x.shape) < 0.5  # noqa: NPY002
+        return x * mask, lambda u: u * mask
+
+    verdict = gradcheck.check(dropout, x, seed=0)
+    assert verdict.status == "pass" and "given the same ones" in str(verdict)
+    assert repr(np.random.get_state()) == before  # noqa: NPY002
+
+
 @pytest.mark.parametrize("budget", [1, 5, 12, 20])
 def test_a_budget_bounds_the_evaluations_and_says_what_is_left(budget):
     verdict = gradcheck.check(product, x, w, vjp=pull, budget=budget)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import zoo
 
 import gradcheck
 
@@ -75,6 +76,19 @@ def test_another_function_is_told_from_a_wrong_gradient():
     verdict = gradcheck.check(f, x, vjp=right, reference=reference, seed=0)
     (finding,) = verdict.findings
     assert finding.kind == "reference_value" and "is not the same function" in finding.message
+
+
+def test_a_layer_hands_its_inputs_and_then_its_parameters_to_the_reference():
+    reference = gradcheck.from_torch(lambda x, W, b: x @ W + b)
+    verdict = gradcheck.check(zoo.Dense(), zoo.X, reference=reference, seed=0)
+    rows = {c.primal for c in verdict.comparisons if c.oracle == "PyTorch autograd"}
+    assert verdict.status == "pass" and rows == {"x", "W", "b"}
+
+
+def test_a_reference_that_cannot_be_called_says_so():
+    reference = gradcheck.from_torch(lambda: None)
+    with pytest.raises(gradcheck.EvaluationError, match="PyTorch autograd raised TypeError"):
+        gradcheck.check(f, x, vjp=right, reference=reference)
 
 
 def test_a_rule_can_be_the_reference():

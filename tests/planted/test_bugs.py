@@ -46,7 +46,7 @@ def test_the_right_twin_passes(name, seed, dtype):
     [
         ("sign", "its sign is wrong"),
         ("factor 2", "a factor 2 too many"),
-        ("factor one half", "the factor 2 of a square is missing"),
+        ("factor one half", "a factor 2 is missing"),
         ("mean for sum", "5 is the length of axis 0 of x: a mean for a sum"),
         ("sum for mean", "18 is the length of all of y_hat: a sum for a mean"),
         ("square transpose", "the true gradient transposed"),
@@ -97,3 +97,41 @@ def test_of_a_large_primal_that_is_wrong_everywhere_a_sample_is_drawn():
     verdict = gradcheck.check(np.square, W, vjp=lambda u, x: u * x, seed=0)
     assert "entries that were drawn are wrong" in verdict.findings[0].message
     assert "the claim is 0.5 times the true gradient in every entry" in verdict.findings[0].message
+
+
+POOLS = {
+    "row maximum": (lambda x: x.max(1), (3, 2)),
+    "maximum of all": (lambda x: x.max(), (2, 3)),
+    "sum of maxima": (lambda x: np.sum(x.max(1) * np.arange(1.0, 4.0)), (3, 2)),
+}
+
+
+def tied(u, x, share):
+    """The gradient of a maximum of ones, for each pool: u has one entry, one a row, or a weight."""
+    if np.ndim(u):
+        return u[:, None] * share(x)
+    return u * share(x) * (np.arange(1.0, 4.0)[:, None] if x.shape == (3, 2) else 1.0)
+
+
+SHARES = {
+    "first": (lambda x: (np.arange(x.shape[1]) == 0) * np.ones_like(x), "pass"),
+    "even": (lambda x: np.ones_like(x) / x.shape[1], "pass"),
+    "each": (lambda x: np.ones_like(x), "fail"),
+}
+
+
+@pytest.mark.parametrize("share", SHARES)
+@pytest.mark.parametrize("pool", POOLS)
+def test_a_tied_maximum_may_be_shared_out_but_not_multiplied(pool, share):
+    (f, shape), (shares, status) = POOLS[pool], SHARES[share]
+    if pool == "maximum of all":
+        shares = {"first": _first, "even": lambda x: np.ones_like(x) / x.size}.get(share, shares)
+    for seed in range(5):
+        vjp = lambda u, x: tied(u, x, shares)  # noqa: E731
+        assert gradcheck.check(f, np.ones(shape), vjp=vjp, seed=seed).status == status
+
+
+def _first(x):
+    g = np.zeros_like(x)
+    g.flat[0] = 1.0
+    return g
