@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from reports.comparison import COMPARED, Compared, rows_of
+from reports.comparison import COMPARED, Compared, missing_oracles, rows_of
 from reports.report import ClaimRow, Report
 from reports.worked_examples import CLAIMS
 from reports.worked_examples.claim import Claim, Figure
@@ -38,7 +38,12 @@ def build(
         tell(done, steps, claim.id)
         rows.append(claim_row(claim, judge(claim, seed)))
     rows.sort(key=lambda row: (row.document, row.lines[0]))
-    return Report(implementations=tuple(implementations), claims=tuple(rows), seed=seed)
+    return Report(
+        implementations=tuple(implementations),
+        claims=tuple(rows),
+        seed=seed,
+        notes=tuple(missing_oracles(compared)),
+    )
 
 
 def claim_row(claim: Claim, judgement: Judgement) -> ClaimRow:

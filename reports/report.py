@@ -101,11 +101,13 @@ class Report:
         implementations: a row for each model, primal and oracle.
         claims: a row for each claim of a worked example, by document and line.
         seed: the seed that repeats the report.
+        notes: sentences on what was not compared.
     """
 
     implementations: tuple[ImplementationRow, ...]
     claims: tuple[ClaimRow, ...]
     seed: int
+    notes: tuple[str, ...] = ()
 
     @property
     def surprises(self) -> tuple[ClaimRow, ...]:
@@ -121,6 +123,11 @@ class Report:
     def ok(self) -> bool:
         """Whether no gradient of ours is wrong and no claim is a surprise."""
         return not (self.surprises or self.failures)
+
+    @property
+    def documents(self) -> tuple[str, ...]:
+        """The documents of the claims, in the order of their rows."""
+        return tuple(dict.fromkeys(row.document for row in self.claims))
 
     @property
     def statuses(self) -> Mapping[str, int]:

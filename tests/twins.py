@@ -1,15 +1,18 @@
 """The PyTorch twin of every reference model, and how far rounding may part them.
 
-A new activation, loss, layer or optimizer is one function in `reference_models` and one row here.
+The twins of activations, losses and layers are those of `reports.torch_twins`; here stands how
+values are drawn. A new activation or loss needs a row here only where the defaults do not fit:
+`_LOSS_DRAWS` for another domain, `_SCALES` where terms cancel. A new optimizer is one row here.
 """
 
+import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from strategies_nn import (
@@ -19,17 +22,23 @@ from strategies_nn import (
     SHAPES,
     WEIGHTS,
     Draw,
+    DType,
     Primals,
     Shape,
     each,
+    filled,
     log_probabilities_and_labels,
     off_zero,
     scores_and_signs,
     scores_inside_the_margin,
+    signed,
     with_parameters,
 )
 
 import reference_models as rm
+from reports.models import LAYERS, NETWORK, SIZE, Domain, domain_of
+from reports.torch_twins import TWINS as TORCH
+from reports.torch_twins import with_loss
 
 Rule: TypeAlias = Callable[..., tuple[Any, Callable[..., tuple[np.ndarray | None, ...]]]]
 """`(*primals) -> (y, pullback)` with `pullback(y_bar) -> one cotangent for each primal`."""
@@ -155,140 +164,102 @@ def _network_scale(y: Any, u: Any, x: Any, *params: Any) -> Sequence[Any]:
     return (n_hidden * (n_in + 1) + 1) ** 2, *[largest_bar] * 5
 
 
-def _torch_mlp(x: Any, W0: Any, b0: Any, W2: Any, b2: Any) -> torch.Tensor:
-    return torch.tanh(x @ W0 + b0) @ W2 + b2
-
-
-def _per_sample(p: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-    return 0.5 * F.mse_loss(p, t, reduction="none").sum(-1)
-
-
-ACTIVATION_TWINS = (
-    Twin("identity", _activation(rm.identity), torch.clone, each(REALS)),
+_SCALES: Mapping[str, Scale] = {
     # torch computes 1 - y, whose rounding is that of 1
-    Twin("sigmoid", _activation(rm.sigmoid), torch.sigmoid, each(REALS), lambda y, u, x: (1, u)),
-    Twin("tanh", _activation(rm.tanh), torch.tanh, each(REALS), lambda y, u, x: (1, u)),
-    Twin("relu", _activation(rm.relu), torch.relu, each(REALS), None, off_zero),
-    Twin("leaky_relu", _activation(rm.leaky_relu), F.leaky_relu, each(REALS), None, off_zero),
-    Twin(
-        "softmax",
-        _activation(rm.softmax),
-        lambda x: torch.softmax(x, dim=-1),
-        each(REALS),
-        _softmax_scale,
-    ),
-)
+    "sigmoid": lambda y, u, x: (1, u),
+    "tanh": lambda y, u, x: (1, u),
+    "softmax": _softmax_scale,
+    "mean_binary_cross_entropy": _binary_scale,
+    "mean_binary_cross_entropy_with_logits": _binary_logits_scale,
+    "mean_categorical_cross_entropy_with_logits": _categorical_logits_scale,
+    "Dense": _dense_scale,
+    "ActivationLayer": lambda y, u, x: (1, u),
+    "MLP": _network_scale,
+    "loss_rule": _network_scale,
+}
+"""Where terms cancel, or PyTorch rounds more than the result needs."""
 
-LOSS_TWINS = (
-    Twin(
-        "half_squared_error_per_sample",
-        rm.half_squared_error_per_sample,
-        _per_sample,
-        each(REALS, REALS),
-    ),
-    Twin(
-        "half_sum_squared_error",
-        rm.half_sum_squared_error,
-        lambda p, t: 0.5 * F.mse_loss(p, t, reduction="sum"),
-        each(REALS, REALS),
-    ),
-    Twin("mean_squared_error", rm.mean_squared_error, F.mse_loss, each(REALS, REALS)),
-    Twin(
-        "half_mean_squared_error_over_samples",
-        rm.half_mean_squared_error_over_samples,
-        lambda p, t: _per_sample(p, t).mean(),
-        each(REALS, REALS),
-    ),
-    Twin(
-        "mean_binary_cross_entropy",
-        rm.mean_binary_cross_entropy,
-        F.binary_cross_entropy,
-        each(PROBABILITIES, WEIGHTS),
-        _binary_scale,
-        each(SAFE_PROBABILITIES, WEIGHTS),
-    ),
-    Twin(
-        "mean_binary_cross_entropy_with_logits",
-        rm.mean_binary_cross_entropy_with_logits,
-        F.binary_cross_entropy_with_logits,
-        each(REALS, WEIGHTS),
-        _binary_logits_scale,
-    ),
-    Twin(
-        "mean_categorical_cross_entropy",
-        rm.mean_categorical_cross_entropy,
-        lambda p, t: -torch.xlogy(t, p).sum() / len(p),
-        each(PROBABILITIES, WEIGHTS),
-        None,
-        each(SAFE_PROBABILITIES, WEIGHTS),
-    ),
-    Twin(
-        "mean_categorical_cross_entropy_with_logits",
-        rm.mean_categorical_cross_entropy_with_logits,
-        F.cross_entropy,
-        each(REALS, WEIGHTS),
-        _categorical_logits_scale,
-    ),
-    Twin(
-        "mean_negative_log_likelihood",
-        rm.mean_negative_log_likelihood,
-        F.nll_loss,
-        log_probabilities_and_labels,
-    ),
-    Twin(
-        "mean_hinge",
-        rm.mean_hinge,
-        lambda s, t: torch.relu(1 - t * s).mean(),
-        scores_and_signs,
-        None,
-        scores_inside_the_margin,
-    ),
-    Twin(
-        "mean_absolute_error",
-        rm.mean_absolute_error,
-        F.l1_loss,
-        each(REALS, REALS),
-        None,
-        each((1 / 8, 3 / 4), (1, 2)),
-    ),
-)
 
-_WITH_4 = st.sampled_from([(1, 4), (2, 4), (5, 4)])
-_NETWORK_PARAMETERS = with_parameters((4, 3), (3,), (3, 2), (2,))
-LAYER_TWINS = (
-    Twin(
-        "Dense",
-        _layer(rm.Dense(4, 3)),
-        lambda x, W, b: F.linear(x, W.T, b),
-        with_parameters((4, 3), (3,)),
-        _dense_scale,
-        shapes=_WITH_4,
+def _apart(dtype: DType, shape: Shape) -> SearchStrategy[Primals]:
+    """A prediction and a target that differ in every entry: off the kink of their distance."""
+    targets = filled(dtype, shape, (-4, 4))
+    distances = signed(dtype, shape, (1 / 8, 4))
+    return st.builds(lambda t, d: (t + d, t), targets, distances)
+
+
+@dataclass(frozen=True)
+class _Draws:
+    """How the primals are drawn, and how where the function must be smooth."""
+
+    any: Draw
+    smooth: Draw | None = None
+
+
+_ACTIVATION_DRAWS = _Draws(each(REALS), off_zero)
+
+_LOSS_DRAWS: Mapping[Domain, _Draws] = {
+    "real numbers": _Draws(each(REALS, REALS), _apart),
+    "probabilities and weights": _Draws(
+        each(PROBABILITIES, WEIGHTS), each(SAFE_PROBABILITIES, WEIGHTS)
     ),
-    Twin(
-        "ActivationLayer",
-        _layer(rm.ActivationLayer(rm.tanh)),
-        torch.tanh,
-        each(REALS),
-        lambda y, u, x: (1, u),
-    ),
-    Twin(
-        "MLP",
-        _layer(rm.mlp((4, 3, 2), activation="tanh")),
-        _torch_mlp,
-        _NETWORK_PARAMETERS,
-        _network_scale,
-        shapes=_WITH_4,
-    ),
-    Twin(
+    "logits and weights": _Draws(each(REALS, WEIGHTS)),
+    "log-probabilities and labels": _Draws(log_probabilities_and_labels),
+    "scores and signs": _Draws(scores_and_signs, scores_inside_the_margin),
+}
+
+
+def _twin(name: str, rule: Rule, twin: Callable[..., Any], draws: _Draws) -> Twin:
+    twin = functools.partial(twin, torch)
+    return Twin(name, rule, twin, draws.any, _SCALES.get(name), draws.smooth)
+
+
+def _layer_twin(name: str, layer: rm.AbstractLayer, twin: Callable[..., Any], rule: Rule) -> Twin:
+    """The twin of a rule of `x` and the layer's parameters, in the order of `layer.shapes`."""
+
+    def of_arrays(torch: Any, x: Any, *params: Any) -> Any:
+        return twin(torch, dict(zip(layer.shapes, params, strict=True)), x)
+
+    if not layer.shapes:
+        return _twin(name, rule, of_arrays, _Draws(each(REALS)))
+    draws = _Draws(with_parameters(*layer.shapes.values()))
+    return dataclasses.replace(_twin(name, rule, of_arrays, draws), shapes=_BATCHES)
+
+
+def _network_loss_twin() -> Twin:
+    loss, target = "mean_squared_error", np.array([0.5, -0.25])
+    twin = with_loss("MLP", loss)
+    assert twin is not None
+    return _layer_twin(
         "loss_rule",
-        _with_loss(
-            rm.mlp((4, 3, 2), activation="tanh"), rm.mean_squared_error, np.array([0.5, -0.25])
-        ),
-        lambda x, *params: (_torch_mlp(x, *params) - x.new_tensor([0.5, -0.25])).square().mean(),
-        _NETWORK_PARAMETERS,
-        _network_scale,
-        shapes=_WITH_4,
+        NETWORK,
+        lambda t, params, x: twin(t, params, x, x.new_tensor(target).expand(len(x), -1)),
+        _with_loss(NETWORK, rm.LOSSES[loss], target),
+    )
+
+
+_BATCHES = st.sampled_from([(1, SIZE), (2, SIZE), (5, SIZE)])
+
+# A model without a twin has no row: a test says which.
+ACTIVATION_TWINS = tuple(
+    _twin(name, _activation(rule), TORCH[name], _ACTIVATION_DRAWS)
+    for name, rule in rm.ACTIVATIONS.items()
+    if name in TORCH
+)
+
+LOSS_TWINS = tuple(
+    _twin(name, rule, TORCH[name], _LOSS_DRAWS[domain_of(name)])
+    for name, rule in rm.LOSSES.items()
+    if name in TORCH
+)
+
+_ALL_LAYERS = {**LAYERS, "MLP": NETWORK}
+LAYER_TWINS = (
+    *(
+        _layer_twin(name, layer, TORCH[name], _layer(layer))
+        for name, layer in _ALL_LAYERS.items()
+        if name in TORCH
     ),
+    _network_loss_twin(),
 )
 
 TWINS = ACTIVATION_TWINS + LOSS_TWINS + LAYER_TWINS

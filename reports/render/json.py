@@ -10,7 +10,7 @@ from reports.report import Report
 
 
 def render(report: Report) -> Iterator[str]:
-    """Yields the lines of one JSON object: seed, ok, summary, implementations and claims.
+    """Yields the lines of one JSON object: seed, ok, summary, notes, implementations, claims.
 
     A number that is not finite is written as a string.
     """
@@ -23,6 +23,7 @@ def render(report: Report) -> Iterator[str]:
         "seed": report.seed,
         "ok": report.ok,
         "summary": summary,
+        "notes": list(report.notes),
         "implementations": [asdict(row) for row in report.implementations],
         "claims": [asdict(row) for row in report.claims],
     }

@@ -7,7 +7,10 @@ from reports.render.words import (
     CLAIM_HEADERS,
     IMPLEMENTATION_HEADERS,
     claim_cells,
+    conclusion,
     implementation_cells,
+    implementation_remarks,
+    provenance,
     summary,
 )
 from reports.report import Report
@@ -19,19 +22,27 @@ def render(report: Report) -> Iterator[str]:
     """Yields the report's lines."""
     yield "# Comparison report"
     yield ""
+    yield "## Summary"
+    yield ""
+    yield from (f"- {escape(sentence)}" for sentence in summary(report))
+    yield ""
     yield "## Implementations against oracles"
     yield ""
     yield from _table(IMPLEMENTATION_HEADERS, map(implementation_cells, report.implementations))
-    for document in dict.fromkeys(row.document for row in report.claims):
+    remarks = [f"- {escape(remark)}" for remark in implementation_remarks(report)]
+    yield from ("", *remarks) if remarks else ()
+    yield ""
+    yield "## Worked examples"
+    yield ""
+    yield escape(provenance(report))
+    for document in report.documents:
         yield ""
-        yield f"## {escape(document)}"
+        yield f"### {escape(document)}"
         yield ""
         rows = (claim_cells(row) for row in report.claims if row.document == document)
         yield from _table(CLAIM_HEADERS, rows)
     yield ""
-    yield "## Summary"
-    yield ""
-    yield from (f"- {escape(sentence)}" for sentence in summary(report))
+    yield f"**{escape(conclusion(report))}**"
 
 
 def escape(text: str) -> str:

@@ -1,5 +1,6 @@
 """How the report is said, in words that all human-readable formats share."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from reports.report import ClaimRow, FigureLines, ImplementationRow, Report
@@ -26,15 +27,27 @@ MARKS = {
 
 def implementation_cells(row: ImplementationRow) -> tuple[str, ...]:
     """Returns the cells of a row, in the order of `IMPLEMENTATION_HEADERS`."""
+    oracle = row.oracle.removeprefix("finite ").removesuffix(" autograd")
     resolution = "none" if row.resolution is None else f"{row.resolution:.1e}"
-    return row.subject, row.primal, row.oracle, row.status, resolution, str(row.evaluations)
+    return row.subject, row.primal, oracle, row.status, resolution, str(row.evaluations)
 
 
 def implementation_remarks(report: Report) -> Iterator[str]:
-    """Yields a sentence for each row that does not pass."""
+    """Yields a sentence for each row that does not pass, and for what limits those that do."""
     for row in report.implementations:
         if row.status != "pass":
             yield f"{row.status}: {row.subject}, {row.primal}: {row.reason}"
+    limits = Counter(row.reason for row in report.implementations if row.status == "pass")
+    yield from (f"pass ({n}×): {reason}" for reason, n in limits.items() if reason)
+
+
+def provenance(report: Report) -> str:
+    """Returns what the documents of the worked examples are."""
+    return (
+        f"{len(report.documents)} public lecture-note documents on backpropagation, restated here"
+        " in our own words; line numbers are those of the originals, which are not part of the"
+        " project."
+    )
 
 
 def claim_cells(row: ClaimRow) -> tuple[str, ...]:
@@ -58,20 +71,21 @@ def _explanation(row: ClaimRow) -> Iterator[str]:
 
 
 def summary(report: Report) -> Iterator[str]:
-    """Yields the closing sentences: counts, and what to do."""
+    """Yields the report in a few sentences, the verdict first."""
     statuses, outcomes = report.statuses, report.outcomes
+    yield conclusion(report)
     yield (
-        f"Implementations: {len(report.implementations)} comparisons: "
+        f"Implementations: {len(report.implementations)} comparisons with oracles: "
         + ", ".join(f"{statuses.get(s, 0)} {s}" for s in ("pass", "fail", "inconclusive"))
         + "."
     )
-    yield (
-        f"Worked examples: {len(report.claims)} claims: "
-        + "; ".join(f"{outcomes.get(o, 0)} {o}" for o in MARKS)
-        + "."
-    )
+    counts = "; ".join(f"{outcomes[o]} {o}" for o in MARKS if o in outcomes)
+    yield f"Worked examples: {len(report.claims)} claims{counts and f': {counts}'}."
+    if report.claims:
+        yield '"As known" means that the recorded truth about these documents says so.'
     yield from map(figure_lines, report.figure_lines)
-    yield f"Seed {report.seed}. {conclusion(report)}"
+    yield from report.notes
+    yield f"The same report again: gradcheck report --seed {report.seed}"
 
 
 def figure_lines(lines: FigureLines) -> str:
@@ -79,14 +93,14 @@ def figure_lines(lines: FigureLines) -> str:
     return (
         f"{lines.document}: {len(lines.right) + len(lines.wrong)} lines print a computed figure;"
         f" {len(lines.right)} follow from their inputs ({line_ranges(lines.right)}),"
-        f" {len(lines.wrong)} do not."
+        f" {len(lines.wrong)} do not and are flagged."
     )
 
 
 def conclusion(report: Report) -> str:
-    """Returns the last sentence: whether something is wrong, and what."""
+    """Returns the verdict: whether something is wrong that should not be, and what."""
     if report.ok:
-        return "Nothing is wrong here: no reference model fails, and no claim is a surprise."
+        return f"OK: no model fails; {_known(report)}; no surprises."
     parts = []
     if report.failures:
         subjects = ", ".join(dict.fromkeys(row.subject for row in report.failures))
@@ -95,3 +109,13 @@ def conclusion(report: Report) -> str:
         names = ", ".join(f"{row.document}:{row.lines[0]}" for row in report.surprises)
         parts.append(f"claims whose recorded truth does not hold: {names}")
     return f"Something is wrong: {'; '.join(parts)}."
+
+
+def _known(report: Report) -> str:
+    match report.outcomes.get("flagged, as known", 0):
+        case 0:
+            return "no claim is wrong"
+        case 1:
+            return "1 claim is wrong, and known to be"
+        case n:
+            return f"{n} claims are wrong, all of them known to be"

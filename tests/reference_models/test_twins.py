@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from strategies_nn import DTYPES, filled
 from twins import (
     ACTIVATION_TWINS,
+    LAYER_TWINS,
     LOSS_TWINS,
     OPTIMIZER_TWINS,
     TWINS,
@@ -17,6 +18,8 @@ from twins import (
 )
 
 import reference_models as rm
+from reference_models import layers
+from reports.models import LAYERS
 
 # One exp or log is good to 1 ulp in NumPy and to 2 in torch's vectorised float32; three or four
 # such factors and the order of a short sum follow. All else is in the scale.
@@ -31,12 +34,17 @@ by_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
     [
         (rm.ACTIVATIONS, ACTIVATION_TWINS),
         (rm.LOSSES, LOSS_TWINS),
+        ((*LAYERS, "MLP", "loss_rule"), LAYER_TWINS),
         (rm.OPTIMIZERS, OPTIMIZER_TWINS),
     ],
-    ids=["activations", "losses", "optimizers"],
+    ids=["activations", "losses", "layers", "optimizers"],
 )
 def test_every_entry_of_a_table_has_a_twin(table, twins):
     assert [twin.name for twin in twins] == list(table)
+
+
+def test_every_layer_is_in_the_table_of_layers():
+    assert {n for n in vars(layers) if n[0].isupper()} == {"AbstractLayer", *LAYERS}
 
 
 def assert_twins_agree(twin: Twin, primals, y_bar, bound=BOUND):

@@ -6,8 +6,10 @@ import pytest
 from reference_models.activations import ACTIVATIONS
 from reference_models.losses import LOSSES
 from reports import comparison
-from reports.comparison import COMPARED, Compared, rows_of
-from reports.torch_twins import TWINS
+from reports.build import build
+from reports.comparison import COMPARED, Compared, missing_oracles, rows_of
+from reports.models import DOMAINS, LAYERS
+from reports.torch_twins import TWINS, with_loss
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -31,7 +33,27 @@ def test_every_model_is_compared_in_both_types(report, name):
 
 
 def test_every_model_has_a_twin():
-    assert {model.name.rsplit(", ", 1)[0] for model in COMPARED} == set(TWINS)
+    assert not [model.name for model in COMPARED if model.twin is None]
+    assert set(TWINS) == {*ACTIVATIONS, *LOSSES, *LAYERS, "MLP"}
+
+
+def test_a_domain_is_that_of_a_loss():
+    assert set(DOMAINS) <= set(LOSSES)
+
+
+def test_a_missing_twin_is_told(report):
+    alone = Compared(name="square, float64", rule=wrong_square, draw=signal)
+    notes = build(claims=(), compared=(COMPARED[0], alone)).notes
+    assert any(note.endswith("not compared with PyTorch: square.") for note in notes)
+    assert not missing_twins(report.notes)
+
+
+def missing_twins(notes):
+    return [note for note in notes if "torch_twins" in note]
+
+
+def test_a_network_with_a_loss_that_has_no_twin_has_none():
+    assert with_loss("MLP", "no such loss") is None
 
 
 def test_pytorch_is_a_second_oracle(report):
@@ -45,6 +67,7 @@ def test_without_pytorch_finite_differences_remain(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     (row,) = rows_of(COMPARED[0], seed=0)
     assert row.oracle.startswith("finite differences")
+    assert "PyTorch is not installed" in next(missing_oracles(COMPARED))
 
 
 def test_every_row_has_a_resolution(report):

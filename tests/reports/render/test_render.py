@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from gradcheck.verdict import JOINT
 from reports.render import RENDERERS, markdown, terminal
 from reports.report import ClaimRow, ImplementationRow, Report
 
@@ -61,6 +62,59 @@ def test_terminal_lines_fit(report, width):
 def test_terminal_lines_fit_when_all_is_undecided(width):
     row = implementation(status="inconclusive", resolution=None, reason="noise " * 40)
     assert max(map(len, terminal.render(small((row,)), width))) <= width
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_terminal_wraps_long_names(width):
+    row = implementation(subject="long name " * 20 + ", float64", primal="params." * 12)
+    lines = list(terminal.render(small((row,)), width))
+    assert max(map(len, lines)) <= width
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_terminal_has_one_line_for_each_implementation_row(report, width):
+    lines = list(terminal.render(report, width))
+    start = lines.index("Implementations against oracles")
+    rows = [
+        re.split(r"\s{2,}", line)[-6:] for line in lines[start : lines.index("Worked examples")]
+    ]
+    expected = [
+        [row.subject.rsplit(", ")[-1], row.primal, row.status, str(row.evaluations)]
+        for row in report.implementations
+        if row.primal != JOINT
+    ]
+    assert [[r[0], r[1], r[3], r[5]] for r in rows if r[-1].isdecimal()] == expected
+    subjects = {row.subject.rsplit(", ")[0] for row in report.implementations}
+    assert all(any(line.startswith(subject) for line in lines) for subject in subjects)
+
+
+def test_terminal_leaves_out_joint_rows_only_if_they_pass():
+    joint = implementation(primal=JOINT)
+    failing = dataclasses.replace(joint, status="fail", reason="why")
+    rows = "together that pass (1).", f"  {JOINT}  "
+    assert [words in text_of(small((joint,)), "terminal") for words in rows] == [True, False]
+    assert [words in text_of(small((failing,)), "terminal") for words in rows] == [False, True]
+
+
+@pytest.mark.parametrize("name", ["terminal", "markdown"])
+def test_summary_comes_first_and_the_verdict_last(report, name):
+    lines = text_of(report, name).splitlines()
+    assert "Summary" in lines[0] + lines[2]
+    verdict = "OK: no model fails; 52 claims are wrong, all of them known to be; no surprises."
+    assert verdict in lines[-1]
+    assert any(verdict in line for line in lines[:6])
+
+
+@pytest.mark.parametrize("name", ["terminal", "markdown"])
+def test_what_limits_a_pass_is_told_once(name):
+    rows = tuple(implementation(primal=p, reason="a coarse grid") for p in "xy")
+    assert text_of(small(rows), name).count("a coarse grid") == 1
+
+
+@pytest.mark.parametrize("name", RENDERERS)
+def test_notes_are_told(name):
+    noted = dataclasses.replace(small(), notes=("No twin: square.",))
+    assert "No twin: square." in text_of(noted, name)
 
 
 def test_terminal_takes_the_width_of_the_terminal(monkeypatch, report):
