@@ -74,7 +74,7 @@ def check(
     _check_options(budget, allow, points, seed)
     seed = secrets.randbits(32) if seed is None else int(seed)
     rng = np.random.default_rng(seed)
-    with random_kept():
+    with random_kept(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         drawn = [_drawn(args[0], rng) for _ in range(points)] if _is_draw(args) else [args]
         options = {"vjp": vjp, "wrt": wrt, "name": name}
         subjects = [subject_of(thing, point, **options) for point in drawn]

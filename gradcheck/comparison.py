@@ -29,7 +29,7 @@ def precision_floor(eps: float) -> float:
     return eps**0.5 if eps < 2.0**-40 else 2.0 ** min(-3.0, np.log2(eps) + 7)
 
 
-NOTHING_ULPS = 2.0**10
+NOTHING_ULPS = 2.0**12
 """A derivative is called zero where it is below so many ulps of the outputs at a step of the
 primal's whole scale; the verdict then says below what."""
 
@@ -119,16 +119,17 @@ def judged(
 
 
 def _is_decided_zero(estimate: Estimate, k: int, bar: float, weight: float, eps: float) -> bool:
-    """Whether a derivative of (nearly) zero is told from noise.
+    """Whether a claim of nothing is told from noise: nothing is claimed, and nothing is found.
 
-    It is where the bar is small against how much the outputs move along the direction (a softmax
-    moves, its sum does not), and where the outputs do not move beyond rounding even at a step of
-    half the primal's scale, or by so few ulps that the claim's own precision hardly shows them,
-    and the claim says as much: a saturated sigmoid, an unused primal.
+    Nothing is claimed where the claim is below a few ulps of the outputs. Nothing is found where the
+    outputs do not move beyond rounding even at a step of half the primal's scale (a saturated
+    sigmoid, an unused primal), or where the bar is small against those ulps or against how much the
+    outputs move anyway (a softmax moves, its sum does not).
     """
-    if estimate.still[k] or bar <= NOTHING_ULPS * eps * float(estimate.size[k]):
-        return weight <= bar
-    return bar <= eps**0.4 * float(estimate.sensitivity[k])
+    nothing = NOTHING_ULPS * eps * float(estimate.size[k])
+    if weight > min(nothing, bar):
+        return False
+    return bool(estimate.still[k]) or bar <= max(nothing, eps**0.4 * float(estimate.slowest[k]))
 
 
 def _too_small(weight: float, bar: float) -> str:

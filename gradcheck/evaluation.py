@@ -1,6 +1,6 @@
 """Evaluating a subject: counted, within a budget, and seen as vectors of float64 values."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -52,11 +52,14 @@ class Evaluator:
         subject: the subject.
         meter: counts the calls.
         precision: None for the primals' own dtypes, else the wider dtype of the evaluations.
+        heard: significand bits that the function was found to have, where they are fewer than its
+            primals' (it computes in float32 inside).
     """
 
     subject: Subject
     meter: Meter = field(default_factory=Meter)
     precision: str | None = None
+    heard: int = 64
 
     @cached_property
     def point(self) -> dict[str, Any]:
@@ -68,12 +71,19 @@ class Evaluator:
     @cached_property
     def bits(self) -> int:
         """The significand bits of the narrowest primal, as it is evaluated."""
-        return min(backends.of(x).precision(x).bits for x in self.point.values())
+        own = min(backends.of(x).precision(x).bits for x in self.point.values())
+        return min(own, self.heard)
 
     @cached_property
     def claim_eps(self) -> float:
         """The coarsest spacing among the primals' own dtypes: the claim is rounded to it."""
-        return max(backends.of(x).precision(x).eps for x in self.subject.point.values())
+        return self.eps_of(self.subject.point)
+
+    def eps_of(self, names: Iterable[str]) -> float:
+        """Returns the coarsest spacing among the dtypes of some primals."""
+        point = self.subject.point
+        own = max(backends.of(point[n]).precision(point[n]).eps for n in names)
+        return max(own, 2.0 ** (1 - self.heard))
 
     def outputs(self, point: Point) -> dict[str, Any]:
         """Returns the outputs at a point, by name.
@@ -104,9 +114,8 @@ class Evaluator:
 
 
 def flat(arrays: Point) -> np.ndarray:
-    """Returns arrays as one float64 vector, in their order."""
-    parts = [backends.of(x).values(x).ravel() for x in arrays.values()]
-    return np.concatenate(parts) if len(parts) != 1 else parts[0]
+    """Returns arrays as one float64 vector, in their order; a copy, since functions reuse buffers."""
+    return np.concatenate([backends.of(x).values(x).ravel() for x in arrays.values()])
 
 
 def dot(x: Direction, y: Direction) -> float:
@@ -116,5 +125,8 @@ def dot(x: Direction, y: Direction) -> float:
 
 def weight(gradient: Direction, tangent: Direction) -> float:
     """Returns ‖x̄·v‖₂, the root sum of squares of the entrywise products."""
-    squares = (np.sum(np.square(gradient[n] * tangent[n])) for n in tangent if n in gradient)
-    return float(np.sqrt(sum(squares)))
+    products = [gradient[n] * tangent[n] for n in tangent if n in gradient]
+    largest = max((float(np.max(np.abs(p), initial=0.0)) for p in products), default=0.0)
+    if not 0.0 < largest < np.inf:
+        return largest
+    return largest * float(np.sqrt(sum(np.sum(np.square(p / largest)) for p in products)))

@@ -9,12 +9,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gradcheck import backends
 from gradcheck.comparison import FAIL_BARS, ROUNDING_ULPS, precision_floor
 from gradcheck.oracles.finite_difference import Estimate, Line, estimate, settled
-from gradcheck.probes import scale, signed
+from gradcheck.probes import WIDE, scale, signed, sizes, spread
 
-MOST_ENTRIES = 1024
+MOST_ENTRIES = 256
 """A primal with at most so many entries is looked at entry by entry (6 to 28 evaluations each)."""
+
+MOST_KINKED = 1024
+"""The same for one that is on kinks, where no direction tells as much."""
 
 MOST_BLOCKS = 64
 """So many disagreeing blocks are followed; of more, so many entries are drawn."""
@@ -65,11 +69,21 @@ class Located:
         )
 
 
-def located(line: Line, primal: str, k: int, rng: np.random.Generator) -> Located:
-    """Returns where the claim for a primal is wrong, seen through cotangent k."""
+def located(
+    line: Line, primal: str, k: int, rng: np.random.Generator, most: int = MOST_ENTRIES
+) -> Located:
+    """Returns where the claim for a primal is wrong, seen through cotangent k.
+
+    Args:
+        line: any line of the measurement.
+        primal: the name of the primal.
+        k: which cotangent.
+        rng: draws blocks, and the sample where too many are wrong.
+        most: with more entries, blocks are bisected.
+    """
     claimed = np.asarray(line.gradients[k][primal], dtype=float)
     flat = np.arange(claimed.size)
-    if claimed.size <= MOST_ENTRIES:
+    if claimed.size <= most:
         return _entries(line, primal, k, flat, seen=flat)
     blocks, seen = _bisected(line, primal, k, rng)
     return _entries(line, primal, k, blocks, seen=seen)
@@ -80,9 +94,10 @@ def _entries(line: Line, primal: str, k: int, looked_at: np.ndarray, seen: np.nd
     claimed = np.asarray(line.gradients[k][primal], dtype=float)
     true, bar = claimed.ravel().copy(), np.zeros(claimed.size)
     kinked = np.zeros(claimed.size, dtype=bool)
-    size = scale(line.evaluator.subject.point[primal])
+    lengths = _lengths(line, primal)
     rounding = _rounding(line, claimed).ravel()
     for i in looked_at:
+        size = lengths[i]
         found = _along(line, primal, k, np.array([i]), np.array([size]))
         if found is None:
             bar[i] = np.inf
@@ -103,7 +118,7 @@ def _bisected(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns the entries to look at, and all whose verdict is then known."""
     claimed = line.gradients[k][primal]
-    weights = signed(rng, (claimed.size,)) * scale(line.evaluator.subject.point[primal])
+    weights = signed(rng, (claimed.size,)) * _lengths(line, primal)
     blocks = [np.arange(claimed.size)]
     while any(block.size > 1 for block in blocks):
         halves = [half for block in blocks for half in np.array_split(block, 2) if half.size]
@@ -139,6 +154,13 @@ def _along(line: Line, primal: str, k: int, block: np.ndarray, v: np.ndarray) ->
         return None
     suspect = only & (np.abs(found.residual) > found.bar)
     return settled(part, found, suspect) if suspect.any() else found
+
+
+def _lengths(line: Line, primal: str) -> np.ndarray:
+    """Returns how far each entry is moved: by the primal's scale, or by its own in a wide range."""
+    x = line.evaluator.subject.point[primal]
+    own = sizes(x) if spread(x) > WIDE else np.full(backends.of(x).shape(x), scale(x))
+    return np.asarray(own).ravel()
 
 
 def _rounding(line: Line, claimed: np.ndarray) -> np.ndarray:

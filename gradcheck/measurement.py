@@ -8,7 +8,7 @@ import numpy as np
 from gradcheck.comparison import ROUNDING_ULPS, Outcome, judged
 from gradcheck.contract import Audit
 from gradcheck.evaluation import Evaluator, dot, flat, weight
-from gradcheck.noise import Z, function_noise, gradient_noise, symmetric_noise
+from gradcheck.noise import Z, far_ulps, function_noise, gradient_noise, symmetric_noise
 from gradcheck.oracles.finite_difference import Estimate, Level, Line, estimate, settled
 from gradcheck.probes import Probe, tangent
 from gradcheck.verdict import number
@@ -17,6 +17,8 @@ TARGET = {53: 2.0**-30, 24: 2.0**-14}
 """Bars, relative to ‖x̄·v‖₂, below which the ladder stops: well under any mistake, and reached in
 six evaluations by a smooth function."""
 
+
+FLOAT32_BITS = 24
 
 NOT_FINITE = "the function is finite on neither side of the point, at any step"
 
@@ -59,14 +61,16 @@ class Measurement:
         self.weights = np.array([flat(u) for u in audited.cotangents])
         native = evaluator.precision is None
         self.base = flat(audited.outputs) if native else evaluator.values(evaluator.point)
-        self.sigma = np.zeros(len(self.weights))
+        self.sigma, self.radius = np.zeros(len(self.weights)), 1
 
     def listen(self, point: Any) -> None:
         """Measures the noise of the function, if there is anything to compare."""
         if point:
-            self.sigma = function_noise(
+            self.sigma, self.radius = function_noise(
                 self.evaluator, self.base, self.weights, self.usable_gradients(), self.rng
             )
+            if self.radius > far_ulps(self.evaluator.bits):
+                self.evaluator = replace(self.evaluator, heard=FLOAT32_BITS)
 
     def usable_gradients(self) -> list[dict[str, np.ndarray]]:
         """Returns the claimed gradients with zero for what is not finite."""
@@ -83,11 +87,13 @@ class Measurement:
 
     def slack(self, gradient: dict[str, np.ndarray], v: Any) -> float:
         """Returns the bar of the claim's own rounding along a direction."""
-        return ROUNDING_ULPS * self.evaluator.claim_eps * weight(gradient, v)
+        return ROUNDING_ULPS * self.evaluator.eps_of(v) * weight(gradient, v)
 
     def listen_again(self) -> None:
         """Measures the noise without help of the claim, which has turned out to be wrong."""
-        noise = symmetric_noise(self.evaluator, self.base, self.weights, self.rng)
+        noise = symmetric_noise(
+            self.evaluator, self.base, self.weights, self.radius, self.rng
+        )
         self.sigma = np.minimum(self.sigma, noise)
 
     def walked_again(self, probed: Probed) -> Probed:
@@ -146,7 +152,8 @@ class Measurement:
                 )
                 continue
             rounding = self.slack(gradient, probe.tangent)
-            rounding += ROUNDING_ULPS * self.evaluator.claim_eps * float(best.sensitivity[k])
+            eps = self.evaluator.eps_of(probe.tangent)
+            rounding += ROUNDING_ULPS * eps * float(best.sensitivity[k])
             if careful and abs(best.residual[k]) > best.bar[k]:
                 rounding += Z * self.claim_noise(k, probe)
             outcomes.append(
@@ -156,7 +163,7 @@ class Measurement:
                     claimed=claimed,
                     weight=size,
                     rounding=rounding,
-                    eps=self.evaluator.claim_eps,
+                    eps=eps,
                     allow=self.allow,
                 )
             )
@@ -168,7 +175,6 @@ class Measurement:
             self.audited.evaluator,
             self.audited.cotangents[k],
             self.audited.outputs,
-            self.usable_gradients()[k],
             probe.tangent,
             self.rng,
         )

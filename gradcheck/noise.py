@@ -9,7 +9,7 @@ import numpy as np
 
 from gradcheck import backends
 from gradcheck.evaluation import Direction, Evaluator, dot
-from gradcheck.probes import scale
+from gradcheck.probes import WIDE, scale, sizes, spread
 
 JITTERS = 4
 """Jittered points for each radius: the standard deviation of 4 + 4 is within 0.4 to 2 of the truth
@@ -26,6 +26,11 @@ Z = 8.0
 """Bars count noise Z times: false alarms are 1e-3 at Z = 3, 6e-4 at 6, none in 2e5 at 8."""
 
 
+def far_ulps(bits: int) -> int:
+    """Returns the second radius, in ulps: a third of the digits."""
+    return 2 ** int(np.ceil(bits / 3))
+
+
 def jittered(
     evaluator: Evaluator, ulps: int, rng: np.random.Generator
 ) -> tuple[dict[str, object], dict[str, np.ndarray]]:
@@ -37,9 +42,10 @@ def jittered(
     moved, displacement = {}, {}
     for name, x in evaluator.point.items():
         backend = backends.of(x)
-        unit = scale(x) * backend.precision(x).eps
+        # Entries that differ by orders of magnitude have ulps that do.
+        unit = (sizes(x) if spread(x) > WIDE else scale(x)) * backend.precision(x).eps
         steps = rng.integers(-ulps, ulps, backend.shape(x), endpoint=True).astype(np.float64)
-        moved[name] = backend.step(x, unit, steps)
+        moved[name] = backend.step(x, 1.0, unit * steps)
         displacement[name] = backend.values(moved[name]) - backend.values(x)
     return moved, displacement
 
@@ -50,8 +56,10 @@ def function_noise(
     weights: np.ndarray,
     gradients: list[dict[str, np.ndarray]],
     rng: np.random.Generator,
-) -> np.ndarray:
+) -> tuple[np.ndarray, int]:
     """Returns σ, the standard deviation of the rounding error of ⟨u, f⟩, for each cotangent u.
+
+    And the radius, in ulps, at which the function was last listened to.
 
     Args:
         evaluator: the subject.
@@ -61,7 +69,7 @@ def function_noise(
         rng: draws the jitter.
     """
     sigma = _floor(base, weights, evaluator)
-    far, coarsest = 2 ** int(np.ceil(evaluator.bits / 3)), 2 ** (evaluator.bits - 12)
+    far, coarsest = far_ulps(evaluator.bits), 2 ** (evaluator.bits - 12)
     responds = _jitters(evaluator, base, gradients, coarsest, 1, rng)[0].any(axis=0)
     ulps = NEAR_ULPS
     while ulps <= coarsest:
@@ -74,7 +82,7 @@ def function_noise(
         if ulps >= far and frozen.sum() <= FROZEN * responds.sum():
             break
         ulps = far if ulps < far else ulps * COARSER_RADIUS
-    return sigma
+    return sigma, max(min(ulps, coarsest), far)
 
 
 def _jitters(
@@ -96,15 +104,18 @@ def _jitters(
 
 
 def symmetric_noise(
-    evaluator: Evaluator, base: np.ndarray, weights: np.ndarray, rng: np.random.Generator
+    evaluator: Evaluator,
+    base: np.ndarray,
+    weights: np.ndarray,
+    radius: int,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Returns σ without help of the claim: f(x + δ) + f(x − δ) − 2 f(x) has no linear part.
 
-    Twice the evaluations of `function_noise`, whose σ a wrong claim inflates.
+    Twice the evaluations of `function_noise`, whose σ a wrong claim inflates; at its last radius.
     """
-    far = 2 ** int(np.ceil(evaluator.bits / 3))
     spreads = [_floor(base, weights, evaluator)]
-    for ulps in (NEAR_ULPS, far):
+    for ulps in (NEAR_ULPS, radius):
         sums = []
         for _ in range(JITTERS):
             moved, displacement = jittered(evaluator, ulps, rng)
@@ -123,13 +134,16 @@ def gradient_noise(
     evaluator: Evaluator,
     cotangent: Direction,
     outputs: dict[str, object],
-    gradient: dict[str, np.ndarray],
     tangent: Direction,
     rng: np.random.Generator,
 ) -> float:
-    """Returns the standard deviation of ⟨x̄, v⟩ under jitter of the point by a few ulps."""
-    seen = [dot(gradient, tangent)]
-    for _ in range(JITTERS - 1):
+    """Returns the standard deviation of ⟨x̄, v⟩ among points jittered by a few ulps.
+
+    The point itself is not among them: a claim that is special there (a mask of zeros, a guarded
+    division) is a mistake, not noise.
+    """
+    seen: list[float] = []
+    for _ in range(JITTERS):
         moved, _ = jittered(evaluator, NEAR_ULPS, rng)
         pulled = evaluator.pullback(cotangent, outputs, moved).cotangents
         values = {n: backends.of(g).values(g) for n, g in pulled.items() if n in tangent}

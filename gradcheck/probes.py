@@ -76,8 +76,8 @@ def tangent(
         relative: whether each entry is moved by a share of itself instead, so that all of an array
             whose entries differ by orders of magnitude stays within the function's domain.
     """
-    sizes = {n: _sizes(point[n]) if relative else scale(point[n]) for n in names}
-    return {n: signed(rng, backends.of(point[n]).shape(point[n])) * sizes[n] for n in names}
+    lengths = {n: sizes(point[n]) if relative else scale(point[n]) for n in names}
+    return {n: signed(rng, backends.of(point[n]).shape(point[n])) * lengths[n] for n in names}
 
 
 def spread(x: Any) -> float:
@@ -87,7 +87,7 @@ def spread(x: Any) -> float:
     return float(solid.max() / solid.min()) if solid.size else 1.0
 
 
-def _sizes(x: Any) -> np.ndarray:
+def sizes(x: Any) -> np.ndarray:
     """Returns each entry's magnitude rounded down to a power of two; the scale where it is zero."""
     values = np.abs(backends.of(x).values(x))
     return 2.0 ** np.floor(np.log2(np.where(values > 0, values, scale(x))))

@@ -20,7 +20,7 @@ from itertools import pairwise
 import numpy as np
 
 from gradcheck import backends
-from gradcheck.evaluation import Direction, Evaluator, dot
+from gradcheck.evaluation import Direction, Evaluator, dot, weight
 from gradcheck.noise import Z
 
 COLUMNS = 4
@@ -46,6 +46,15 @@ SPAN = 64.0
 """A residual that persists over steps of this ratio is no kink's; over less the function must also
 look smooth."""
 
+WALK = 4.0
+"""Where it does not, the residual walks at random as kinks are crossed: so many times its largest
+step from level to level bounds where it may end."""
+
+SURE_BITS = 40
+UNSURE = 2.0**-4
+"""With fewer bits no step passes below the kinks of a wide network: what does not look smooth is then
+wrong only beyond twice this share of the gradient (the kinks' own errors are of 1e-2)."""
+
 MOST_DOUBLINGS = 12
 LONGEST = 8.0
 
@@ -61,9 +70,11 @@ class Estimate:
         residual: r, true minus claimed derivative.
         bar: E, the bound of the error of r.
         noise: the part of the bar that is rounding noise.
+        weights: ‖x̄·v‖₂.
         step: the largest step that the estimate rests on, relative to the primals' scale.
         sensitivity: how fast the outputs move along the direction, cancellations apart: the unit
             in which "no derivative at all" is judged.
+        slowest: the same at the level where it is least.
         size: the size of the outputs, root sum of squares.
         still: whether the outputs move no more than rounding even at the longest step.
         kinked: whether the function has a kink at the point along this direction.
@@ -74,8 +85,10 @@ class Estimate:
     residual: np.ndarray
     bar: np.ndarray
     noise: np.ndarray
+    weights: np.ndarray
     step: float
     sensitivity: np.ndarray
+    slowest: np.ndarray
     size: np.ndarray
     still: np.ndarray
     kinked: np.ndarray
@@ -232,6 +245,10 @@ def settled(line: Line, best: Estimate, suspects: np.ndarray) -> Estimate:
     the point leaves one that is gone at smaller steps; a kink at the point itself leaves different
     residuals on its two sides. Steps shrink until two neighbours agree, or rounding hides all.
     """
+    if line.evaluator.bits < SURE_BITS:
+        while len(line.levels) < SMOOTH_LEVELS and line.add(line.steps[-1] / 2):
+            pass
+    _wake(line)
     fine = [line.steps[-1]]
     finest = 2.0 ** (8 - line.evaluator.bits)
     while fine[-1] / FINE_RATIO >= finest:
@@ -246,15 +263,26 @@ def settled(line: Line, best: Estimate, suspects: np.ndarray) -> Estimate:
     return _refined(line, best, suspects)
 
 
+def _wake(line: Line) -> None:
+    """Looks at longer steps where the outputs have not moved at all: they may be quantised."""
+    while not any(line.levels[t].moved.any() for t in line.steps):
+        t = line.steps[0] * FINE_RATIO
+        if t > line.longest or not line.add(t):
+            return
+
+
 def _refined(line: Line, best: Estimate, suspects: np.ndarray) -> Estimate:
     residual, bar, noise = best.residual.copy(), best.bar.copy(), best.noise.copy()
     kinked, low, high = best.kinked.copy(), best.low.copy(), best.high.copy()
     for k in map(int, np.flatnonzero(suspects)):
         usable = [t for t in line.steps if line.rounding(t)[k] <= abs(residual[k]) / 2]
-        if len(usable) < 2 or usable[0] / usable[-1] < SPAN:
-            if not _looks_smooth(line, k):
-                bar[k] = max(bar[k], abs(residual[k]))
-                continue
+        if _is_rough(line, k, usable):
+            bar[k] = max(bar[k], abs(residual[k]))
+            continue
+        if (len(usable) < 2 or usable[0] / usable[-1] < SPAN) and not _looks_smooth(line, k):
+            share = UNSURE if line.evaluator.bits < SURE_BITS else 0.0
+            walk = max(WALK * _largest_change(line, k), share * best.weights[k])
+            bar[k] = max(bar[k], walk)
         if len(usable) < 2:
             continue
         t, before = usable[-1], usable[-2]
@@ -294,15 +322,41 @@ def _one_sided(line: Line, k: int, steps: list[float]) -> tuple[bool, float, flo
     return False, 0.0, 0.0
 
 
+def _is_rough(line: Line, k: int, usable: list[float]) -> bool:
+    """Whether the outputs move as far at small steps as at large ones.
+
+    The function then has features (a fast oscillation, jumps, noise) below the smallest step that
+    rounding leaves, and its differences say nothing of its derivative.
+    """
+    if len(usable) < 2 or not line.levels[usable[0]].moved[k]:
+        return False
+    t, before = usable[-1], usable[0]
+    ratio = line.levels[t].moved[k] / line.levels[before].moved[k]
+    return bool(before / t >= FINE_RATIO / 2 and ratio > (t / before) ** 0.25)
+
+
 def _looks_smooth(line: Line, k: int) -> bool:
-    """Returns whether R(t)/2t changes less and less from level to level, as truncation makes it."""
-    values = [line.central(t)[k] for t in line.steps]
-    noise = [line.rounding(t)[k] for t in line.steps]
-    changes = [abs(b - a) for a, b in pairwise(values)]
-    return all(
-        after <= 0.6 * before + 2 * rounding
-        for before, after, rounding in zip(changes, changes[1:], noise[2:], strict=False)
-    )
+    """Returns whether R(t)/2t settles from level to level as truncation makes it: like t².
+
+    Each change is at most 0.4 times the one before (a quarter, where the step is halved) and of the
+    same sign, or lost in rounding. Kinks that are crossed one by one make a random walk instead.
+    """
+    changes = _changes(line, k)
+    quiet = [line.rounding(t)[k] / 2 for t in line.steps[1:]]
+    for (before, after), rounding in zip(pairwise(changes), quiet[1:], strict=True):
+        settles = before * after >= 0 and abs(after) <= 0.4 * abs(before)
+        if abs(after) > rounding and not settles:
+            return False
+    return len(changes) >= (2 if line.evaluator.bits >= SURE_BITS else 4)
+
+
+def _changes(line: Line, k: int) -> list[float]:
+    values = [float(line.central(t)[k]) for t in line.steps]
+    return [b - a for a, b in pairwise(values)]
+
+
+def _largest_change(line: Line, k: int) -> float:
+    return max(map(abs, _changes(line, k)), default=np.inf)
 
 
 def _start(line: Line) -> bool:
@@ -349,8 +403,10 @@ def _tableau(line: Line) -> Estimate:
         residual=best_r,
         bar=best_e,
         noise=best_n,
+        weights=np.array([weight(g, line.tangent) for g in line.gradients]),
         step=float(steps[0]),
         sensitivity=line.sensitivity(),
+        slowest=np.min([line.levels[t].moved / t for t in steps], axis=0),
         size=np.sqrt(np.square(line.weights) @ np.square(line.base)),
         still=line.levels[line.steps[0]].moved <= Z * np.sqrt(2.0) * line.sigma,
         kinked=nothing.astype(bool),
