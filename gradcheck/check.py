@@ -13,7 +13,7 @@ from gradcheck.contract import Audit, audit, random_kept
 from gradcheck.errors import InvalidInput
 from gradcheck.escalation import escalated, is_borne_out, lost_digits, widened
 from gradcheck.evaluation import BudgetSpent, Evaluator, Meter
-from gradcheck.measurement import Measurement, Probed
+from gradcheck.measurement import Measurement, Probed, more_probes
 from gradcheck.oracles.reference import Witness, witness
 from gradcheck.probes import cotangents, probes
 from gradcheck.subject import Subject
@@ -140,6 +140,7 @@ def _compared(
             if probed[-1].outcome.status == "fail" and evaluator.precision is not None:
                 if not is_borne_out(probed[-1].line, audited.evaluator):
                     return None
+        probed += [m.walked(probe) for probe in more_probes(point, probed, rng)]
         if any(p.outcome.status == "fail" for p in probed):
             m.listen_again()
             probed = [m.walked_again(p) for p in probed]

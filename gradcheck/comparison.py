@@ -12,8 +12,11 @@ FAIL_BARS = 2.0
 """A residual above so many bars is wrong; between one and two another probe decides. In float64
 none of 2e5 right gradients exceeded one bar."""
 
+UNRESOLVED = 0.125
+"""A bar above this share of ‖x̄·v‖₂ decides nothing: a pass would exclude hardly an error."""
+
 UNRESOLVED_BARS = 10.0
-"""... and above so many where the bar is larger than half of the gradient itself."""
+"""... and a residual is then wrong only above so many bars."""
 
 ROUNDING_ULPS = 4.0
 """The claim is itself rounded: so many ulps of ‖x̄·v‖₂ are added to every bar."""
@@ -103,7 +106,7 @@ def judged(
         status = "pass" if inside else "inconclusive"
         reason = ON_KINK
         residual = 0.0 if inside else residual
-    elif bar > weight / 2 and not _is_decided_zero(estimate, k, bar, weight, eps):
+    elif bar > UNRESOLVED * weight and not _is_decided_zero(estimate, k, bar, weight, eps):
         failed = abs(residual) > UNRESOLVED_BARS * bar
         status = "fail" if failed else "inconclusive"
         reason = "" if failed else _too_small(weight, bar)
@@ -121,8 +124,8 @@ def judged(
 def _is_decided_zero(estimate: Estimate, k: int, bar: float, weight: float, eps: float) -> bool:
     """Whether a claim of nothing is told from noise: nothing is claimed, and nothing is found.
 
-    Nothing is claimed where the claim is below a few ulps of the outputs. Nothing is found where the
-    outputs do not move beyond rounding even at a step of half the primal's scale (a saturated
+    Nothing is claimed where the claim is below a few ulps of the outputs. Nothing is found where
+    the outputs do not move beyond rounding even at a step of half the primal's scale (a saturated
     sigmoid, an unused primal), or where the bar is small against those ulps or against how much the
     outputs move anyway (a softmax moves, its sum does not).
     """

@@ -114,7 +114,7 @@ class Evaluator:
 
 
 def flat(arrays: Point) -> np.ndarray:
-    """Returns arrays as one float64 vector, in their order; a copy, since functions reuse buffers."""
+    """Returns arrays as one float64 vector, in their order (a copy: functions reuse buffers)."""
     return np.concatenate([backends.of(x).values(x).ravel() for x in arrays.values()])
 
 

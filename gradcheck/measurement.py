@@ -1,5 +1,6 @@
 """Measuring a claim along probes: the noise first, then a ladder and an outcome for each."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +20,10 @@ six evaluations by a smooth function."""
 
 
 FLOAT32_BITS = 24
+
+COARSE = 2.0**-8
+MORE = 4
+"""A pass that excludes only errors above this share is asked for along further directions."""
 
 NOT_FINITE = "the function is finite on neither side of the point, at any step"
 
@@ -49,6 +54,20 @@ class Probed:
     def outcome(self) -> Outcome:
         """The outcome through that cotangent."""
         return self.outcomes[self.worst]
+
+
+def more_probes(
+    point: Mapping[str, Any], probed: Sequence[Probed], rng: np.random.Generator
+) -> Iterator[Probe]:
+    """Yields further directions for the primals that passed, but coarsely.
+
+    Along one direction even a wrong sign leaves little where ⟨x̄, v⟩ happens to be small: fine bars
+    show that little, coarse ones do not.
+    """
+    for name in point:
+        own = [p.outcome for p in probed if p.probe.primals == (name,)]
+        if any(o.status == "pass" and (o.resolution or 0.0) > COARSE for o in own):
+            yield from (Probe((name,), tangent(point, (name,), rng)) for _ in range(MORE))
 
 
 class Measurement:
@@ -91,9 +110,7 @@ class Measurement:
 
     def listen_again(self) -> None:
         """Measures the noise without help of the claim, which has turned out to be wrong."""
-        noise = symmetric_noise(
-            self.evaluator, self.base, self.weights, self.radius, self.rng
-        )
+        noise = symmetric_noise(self.evaluator, self.base, self.weights, self.radius, self.rng)
         self.sigma = np.minimum(self.sigma, noise)
 
     def walked_again(self, probed: Probed) -> Probed:

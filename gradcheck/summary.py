@@ -7,11 +7,11 @@ from typing import Any, Literal
 import numpy as np
 
 from gradcheck import backends
-from gradcheck.comparison import ON_KINK
+from gradcheck.comparison import ON_KINK, UNRESOLVED
 from gradcheck.evaluation import BudgetSpent
 from gradcheck.findings import joint_finding, located_finding, probe_finding, ties_finding
 from gradcheck.localisation import MOST_KINKED, Located, located
-from gradcheck.measurement import Measurement, Probed
+from gradcheck.measurement import COARSE, Measurement, Probed
 from gradcheck.oracles.finite_difference import SURE_BITS
 from gradcheck.probes import Probe, scale, tangent
 from gradcheck.verdict import JOINT, Comparison, Finding
@@ -26,9 +26,11 @@ NOT_REPEATED = (
 )
 
 TOO_MANY_KINKS = (
-    f"the point is on or next to kinks, and its more than {MOST_KINKED} entries, or its precision, do "
-    "not allow to look at each: check fewer entries, in float64, or move the point off the kinks"
+    f"the point is on or next to kinks, and its more than {MOST_KINKED} entries, or its precision, "
+    "do not allow to look at each: check fewer entries, in float64, or move the point off the kinks"
 )
+
+MOST_TIES = 16
 
 GROSS = 0.25
 """In a low precision a single entry is accused only beyond this share: kinks close by account for
@@ -54,7 +56,7 @@ def summed(
             row = undecided(name, m.oracle, BUDGET)
             comparisons.append(_empty(row) if empty else row)
             continue
-        chosen = max(own, key=_telling)
+        chosen = _speaker(own)
         finding = None
         if chosen.outcome.status == "fail":
             finding = _finding(m, name, chosen)
@@ -104,14 +106,41 @@ def _on_kink(m: Measurement, name: str, probed: Probed) -> Finding | Literal[Fal
         found = located(probed.line, name, k, m.rng, MOST_KINKED)
     except BudgetSpent:
         return None
+    if found.indices and _are_ties(m, name, found):
+        return False
     if found.indices and (m.evaluator.bits >= SURE_BITS or _is_gross(found)):
         return _located_finding(m, name, found)
-    if found.indices or found.claimed.size > MOST_KINKED:
+    if found.indices or found.claimed.size > MOST_KINKED or not _is_telling(found):
         return None
     try:
         return _ties(m, name, found.kinked) or False
     except BudgetSpent:
         return None
+
+
+def _is_telling(found: Located) -> bool:
+    """Whether the bars of the entries are small against the gradient: they then exclude errors."""
+    size = float(np.sqrt(np.mean(np.square(found.claimed))))
+    return bool(np.median(found.bar) <= UNRESOLVED * size) or size == 0.0
+
+
+def _are_ties(m: Measurement, name: str, found: Located) -> bool:
+    """Whether all entries that seem wrong are tied with two or more others, which make up for them.
+
+    Of three equal values the middle one moves no order statistic by moving alone, though it may
+    rightly have all of its slope. All of them moved together move it smoothly: that must agree.
+    """
+    x = m.audited.evaluator.subject.point[name]
+    values = backends.of(x).values(x)
+    shared = {float(values[index]) for index in found.indices}
+    groups = [values == value for value in shared]
+    if len(groups) > MOST_TIES or any(group.sum() < 3 for group in groups):
+        return False
+    for group in groups:
+        together = m.walked(Probe((name,), {name: np.where(group, scale(x), 0.0)}))
+        if together.on_kink or together.outcome.status != "pass":
+            return False
+    return True
 
 
 def _is_gross(found: Located) -> bool:
@@ -136,18 +165,23 @@ def _ties(m: Measurement, name: str, kinked: np.ndarray) -> Finding | None:
     return ties_finding(name, int(kinked.sum()), together.outcome)
 
 
-def _finding(m: Measurement, name: str, probed: Probed) -> Finding | None:
+def _finding(m: Measurement, name: str, probed: Probed) -> Finding | Literal[False] | None:
     """Returns what is wrong with a primal, by its entries where they show it.
 
     Where no entry and no block shows it, other directions must, and in a low precision they must
-    anyway: None where they do not.
+    anyway: None where they do not, False where it was ties alone.
     """
     unsure = m.evaluator.bits < SURE_BITS
     if unsure and not _repeats(m, (name,)):
         return None
-    found = _entries(m, name, probed)
-    if found is not None:
-        return found
+    try:
+        found = located(probed.line, name, _failing(probed), m.rng)
+    except BudgetSpent:
+        return probe_finding(name, probed.outcome, missing=name in m.audited.missing)
+    if found.indices and _are_ties(m, name, found):
+        return False
+    if found.indices:
+        return _located_finding(m, name, found)
     if not unsure and not _repeats(m, (name,)):
         return None
     return probe_finding(name, probed.outcome, missing=name in m.audited.missing)
@@ -160,16 +194,9 @@ def _repeats(m: Measurement, names: tuple[str, ...]) -> bool:
     return all(probed.outcome.status == "fail" for probed in again)
 
 
-def _entries(m: Measurement, name: str, probed: Probed) -> Finding | None:
-    """Looks at each entry of a primal; returns what is wrong, None where nothing is seen."""
-    k = 0 if probed.outcomes[0].status == "fail" else probed.worst
-    try:
-        found = located(probed.line, name, k, m.rng)
-    except BudgetSpent:
-        return probe_finding(name, probed.outcome, missing=name in m.audited.missing)
-    if not found.indices:
-        return None
-    return _located_finding(m, name, found)
+def _failing(probed: Probed) -> int:
+    """Returns the cotangent to look through: the plain one where it shows the failure."""
+    return 0 if probed.outcomes[0].status == "fail" else probed.worst
 
 
 def _located_finding(m: Measurement, name: str, found: Located) -> Finding:
@@ -232,9 +259,24 @@ def _empty(row: Comparison) -> Comparison:
     return replace(row, status="pass", claimed=0.0, true=0.0, bar=0.0, reason="it has no entries")
 
 
+def _speaker(own: list[Probed]) -> Probed:
+    """Returns the probe that speaks for a primal: a failure first, then the sharpest pass.
+
+    A pass that excludes little speaks only where most of the directions pass.
+    """
+    chosen = max(own, key=_telling)
+    passes = sum(p.outcome.status == "pass" for p in own)
+    coarse = (chosen.outcome.resolution or 0.0) > COARSE
+    if chosen.outcome.status == "pass" and coarse and 2 * passes <= len(own):
+        return next(p for p in own if p.outcome.status != "pass")
+    return chosen
+
+
 def _telling(probed: Probed) -> tuple[int, float]:
     outcome = probed.outcome
     rank = {"fail": 3, "pass": 2, "grey": 1, "inconclusive": 1}[outcome.status]
     if outcome.status == "pass" and outcome.resolution is None and outcome.weight > 0:
-        rank = 0  # it claims next to nothing, and next to nothing is found: any other probe says more
+        rank = (
+            0  # it claims next to nothing, and next to nothing is found: any other probe says more
+        )
     return rank, outcome.excess if outcome.status == "fail" else -outcome.bar

@@ -52,8 +52,8 @@ step from level to level bounds where it may end."""
 
 SURE_BITS = 40
 UNSURE = 2.0**-4
-"""With fewer bits no step passes below the kinks of a wide network: what does not look smooth is then
-wrong only beyond twice this share of the gradient (the kinks' own errors are of 1e-2)."""
+"""With fewer bits no step passes below the kinks of a wide network: what does not look smooth is
+then wrong only beyond twice this share of the gradient (the kinks' own errors are of 1e-2)."""
 
 MOST_DOUBLINGS = 12
 LONGEST = 8.0

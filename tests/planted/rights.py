@@ -125,6 +125,8 @@ def at_zero(rng: np.random.Generator) -> Any:
     return np.concatenate([rng.normal(size=10), np.zeros(5)])
 
 
+BUFFERS = {name: np.zeros(12, name) for name in ("float64", "float32")}
+
 RIGHTS: dict[str, Right] = {
     **{f"input of {s:g}": entrywise(*scaled_sine(s), usual(scale=s)) for s in (1e-12, 1e-6, 1e12)},
     **{f"gradient of {s:g}": summed(s, 0.0) for s in (1e-12, 1e-6, 1e12)},
@@ -194,6 +196,16 @@ RIGHTS: dict[str, Right] = {
     "clip": entrywise(
         lambda x: np.clip(x, -0.5, 0.5), lambda x: (np.abs(x) < 0.5).astype(x.dtype), usual(60)
     ),
+    "median of a three-way tie": Right(
+        drawn(lambda rng: [1.0, 1.0, 1.0, 0.0, 2.0]),
+        lambda x: np.median(x),
+        lambda u, x: {"x": u * np.array([0, 1, 0, 0, 0], dtype=x.dtype)},
+    ),
+    "sorting of ties": Right(
+        drawn(lambda rng: np.round(2 * rng.normal(size=12))),
+        lambda x: np.sort(x),
+        lambda u, x: {"x": u[np.argsort(np.argsort(x, kind="stable"), kind="stable")]},
+    ),
     "row maximum": Right(
         shaped(6, 5),
         lambda x: x.max(1),
@@ -230,6 +242,21 @@ RIGHTS: dict[str, Right] = {
         shaped(4, 5), lambda x: softmax(x).sum(), lambda u, x: softmax_vjp(u * np.ones_like(x), x)
     ),
     "piecewise constant": entrywise(lambda x: np.floor(3 * x), np.zeros_like, usual()),
+    "reused buffer": Right(
+        drawn(lambda rng: rng.normal(size=12)),
+        lambda x: np.sin(x, out=BUFFERS[x.dtype.name]),
+        lambda u, x: {"x": u * np.cos(x)},
+    ),
+    "reciprocal over sixteen decades": entrywise(
+        lambda x: 1 / x,
+        lambda x: -1 / (x * x),
+        drawn(lambda rng: rng.normal(size=8) * 10.0 ** rng.uniform(-8, 8, size=8)),
+    ),
+    "mean of absolute values, in float32 only": Right(
+        drawn(lambda rng: rng.normal(size=1600)),
+        lambda x: np.abs(x.astype(np.float32)).mean(),
+        lambda u, x: {"x": (u * np.sign(x) / x.size).astype(x.dtype)},
+    ),
     "computed in float32": entrywise(
         lambda x: np.sin(x.astype(np.float32)).astype(x.dtype), np.cos, usual()
     ),
@@ -237,6 +264,7 @@ RIGHTS: dict[str, Right] = {
 
 MAY_BE_UNDECIDED = {
     "sum of a softmax",  # constant up to rounding: no probe could fail
+    "mean of absolute values, in float32 only",  # kinks that no step of float32 passes
     "computed in float32",  # half of its digits are noise
     "piecewise constant",  # a jump may lie within the smallest useful step
 }

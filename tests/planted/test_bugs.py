@@ -135,3 +135,54 @@ def _first(x):
     g = np.zeros_like(x)
     g.flat[0] = 1.0
     return g
+
+
+def only_float32(f):
+    return lambda x: f(x.astype(np.float32))
+
+
+SUBTLE = {
+    "special at zero": (
+        np.tanh,
+        lambda u, x: u * (1 - np.tanh(x) ** 2) * (x != 0),
+        lambda rng: np.append(rng.normal(size=16), np.zeros(4)),
+    ),
+    "sign over sixteen decades": (
+        np.log,
+        lambda u, x: -u / x,
+        lambda rng: 10.0 ** rng.uniform(-8, 8, size=40),
+    ),
+    "zero over sixteen decades": (
+        np.log,
+        lambda u, x: 0 * u,
+        lambda rng: 10.0 ** rng.uniform(-8, 8, size=40),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SUBTLE)
+def test_a_bug_that_hides_in_noise_never_passes(name):
+    f, vjp, draw = SUBTLE[name]
+    for seed in range(10):
+        answer = gradcheck.check(f, draw(np.random.default_rng(seed)), vjp=vjp, seed=seed)
+        assert answer.status == "fail", str(answer)
+
+
+UNTOLD = {
+    "a sine too fast for float32": (
+        only_float32(lambda x: np.sin(np.float32(1e7) * x)),
+        lambda u, x: -u * np.cos(1e7 * x) * 1e7,
+    ),
+    "the sign of a square below an offset": (
+        only_float32(lambda x: np.sum(x * x) + np.float32(1e5)),
+        lambda u, x: -2 * u * x,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNTOLD)
+def test_a_wrong_gradient_that_rounding_hides_is_no_pass(name):
+    f, vjp = UNTOLD[name]
+    for seed in range(10):
+        x = np.random.default_rng(seed).normal(size=5)
+        assert gradcheck.check(f, x, vjp=vjp, seed=seed).status != "pass"
