@@ -1,6 +1,7 @@
 """Right gradients that are hard to pass: scale, saturation, offsets, kinks, domain edges, layout.
 
-`RIGHTS` may never be accused, in either precision; those not in `MAY_BE_UNDECIDED` must pass.
+`RIGHTS` may never be accused, in either precision, at any seed; those that are not in
+`MAY_BE_UNDECIDED` must pass at the seeds that are tried.
 """
 
 from collections.abc import Callable
