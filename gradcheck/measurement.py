@@ -9,7 +9,14 @@ import numpy as np
 from gradcheck.comparison import ROUNDING_ULPS, Outcome, judged
 from gradcheck.contract import Audit
 from gradcheck.evaluation import Evaluator, dot, flat, weight
-from gradcheck.noise import Z, far_ulps, function_noise, gradient_noise, symmetric_noise
+from gradcheck.noise import (
+    FLOAT32_BITS,
+    Z,
+    far_ulps,
+    function_noise,
+    gradient_noise,
+    symmetric_noise,
+)
 from gradcheck.oracles.finite_difference import Estimate, Level, Line, estimate, settled
 from gradcheck.probes import Probe, tangent
 from gradcheck.verdict import number
@@ -18,8 +25,6 @@ TARGET = {53: 2.0**-30, 24: 2.0**-14}
 """Bars, relative to ‖x̄·v‖₂, below which the ladder stops: well under any mistake, and reached in
 six evaluations by a smooth function."""
 
-
-FLOAT32_BITS = 24
 
 COARSE = 2.0**-8
 MORE = 4

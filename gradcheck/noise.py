@@ -18,6 +18,8 @@ JITTERS = 4
 NEAR_ULPS = 4
 """First radius, in units in the last place of the primal's scale."""
 
+FLOAT32_BITS = 24
+
 COARSER_RADIUS = 32
 FROZEN = 0.25
 """Share of the outputs that may stand still under the jitter (dead units do, near their kinks)."""
@@ -72,19 +74,32 @@ def function_noise(
     """
     sigma = _floor(base, weights, evaluator)
     far, coarsest = far_ulps(evaluator.bits), 2 ** (evaluator.bits - 12)
-    responds = _jitters(evaluator, base, gradients, coarsest, 1, rng)[0].any(axis=0)
+    large = _jitters(evaluator, base, gradients, coarsest, 1, rng)[0]
+    narrow = evaluator.bits > FLOAT32_BITS and _is_float32(base + large, large)
     ulps = NEAR_ULPS
     while ulps <= coarsest:
         changes, linear = _jitters(evaluator, base, gradients, ulps, JITTERS, rng)
         spread = np.std(changes @ weights.T - linear, axis=0, ddof=1)
         sigma = np.maximum(sigma, np.where(np.isfinite(spread), spread, 0.0))
-        # Outputs that stand still under a jitter, and move under a large one, are computed in a
-        # lower precision inside: their noise shows at a larger radius only.
-        frozen = responds & ~changes.any(axis=0)
-        if ulps >= far and frozen.sum() <= FROZEN * responds.sum():
+        # Outputs that stand still under a jitter, and move under a large one, are listened to at
+        # larger radii: the noise of float32 shows only there.
+        frozen = large.any(axis=0) & ~changes.any(axis=0)
+        if ulps >= far and not (narrow and frozen.sum() > FROZEN * large.any(axis=0).sum()):
             break
         ulps = far if ulps < far else ulps * COARSER_RADIUS
-    return sigma, max(min(ulps, coarsest), far)
+    return sigma, (max(min(ulps, coarsest), far + 1) if narrow else far)
+
+
+def _is_float32(values: np.ndarray, changes: np.ndarray) -> bool:
+    """Whether all outputs that respond are float32 numbers: then the function computes in float32.
+
+    That outputs stand still under a small jitter says less: saturated ones do.
+    """
+    responding = values[:, changes.any(axis=0)]
+    if not responding.size or not np.isfinite(responding).all():
+        return False
+    with np.errstate(over="ignore"):
+        return bool(np.all(responding.astype(np.float32) == responding))
 
 
 def _jitters(
