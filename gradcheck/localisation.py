@@ -35,6 +35,8 @@ class Located:
         bar: the bound of its error, entry by entry.
         seen: which entries were looked at, or found right in a block.
         kinked: which of them are on a kink.
+        central: the estimates as they are: on a kink the mean of the two slopes, which a claim
+            between them need not be.
     """
 
     primal: str
@@ -43,6 +45,7 @@ class Located:
     bar: np.ndarray
     seen: np.ndarray
     kinked: np.ndarray
+    central: np.ndarray
 
     @property
     def wrong(self) -> np.ndarray:
@@ -66,6 +69,7 @@ class Located:
             bar=self.bar[keep],
             seen=keep[keep],
             kinked=self.kinked[keep],
+            central=self.central[keep],
         )
 
 
@@ -93,7 +97,7 @@ def _entries(line: Line, primal: str, k: int, looked_at: np.ndarray, seen: np.nd
     """Looks at entries one by one."""
     claimed = np.asarray(line.gradients[k][primal], dtype=float)
     true, bar = claimed.ravel().copy(), np.zeros(claimed.size)
-    kinked = np.zeros(claimed.size, dtype=bool)
+    kinked, central = np.zeros(claimed.size, dtype=bool), claimed.ravel().copy()
     lengths = _lengths(line, primal)
     rounding = _rounding(line, claimed).ravel()
     for i in looked_at:
@@ -102,14 +106,14 @@ def _entries(line: Line, primal: str, k: int, looked_at: np.ndarray, seen: np.nd
         if found is None:
             bar[i] = np.inf
             continue
-        true[i] = claimed.flat[i] + found.residual[k] / size
+        true[i] = central[i] = claimed.flat[i] + found.residual[k] / size
         bar[i] = found.bar[k] / size + rounding[i]
         kinked[i] = found.kinked[k]
         if found.kinked[k] and found.low[k] - found.bar[k] <= 0 <= found.high[k] + found.bar[k]:
             true[i] = claimed.flat[i]
     mask = np.zeros(claimed.size, dtype=bool)
     mask[seen] = True
-    arrays = (a.reshape(claimed.shape) for a in (true, bar, mask, kinked))
+    arrays = (a.reshape(claimed.shape) for a in (true, bar, mask, kinked, central))
     return Located(primal, claimed, *arrays)
 
 

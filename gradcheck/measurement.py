@@ -26,6 +26,10 @@ TARGET = {53: 2.0**-30, 24: 2.0**-14}
 six evaluations by a smooth function."""
 
 
+CLAIM_NOISE = 2.0**10
+"""The claim's noise counts up to so many times √eps of the gradient: what jumps further under
+jitter (a mask of the maxima, at a tie) is no rounding."""
+
 COARSE = 2.0**-8
 MORE = 4
 """A pass that excludes only errors above this share is asked for along further directions."""
@@ -177,7 +181,8 @@ class Measurement:
             eps = self.evaluator.eps_of(probe.tangent)
             rounding += ROUNDING_ULPS * eps * float(best.sensitivity[k])
             if careful and abs(best.residual[k]) > best.bar[k]:
-                rounding += Z * self.claim_noise(k, probe)
+                most = CLAIM_NOISE * eps**0.5 * size
+                rounding += Z * min(self.claim_noise(k, probe), most)
             outcomes.append(
                 judged(
                     best,

@@ -17,8 +17,9 @@ from gradcheck.probes import Probe, scale, tangent
 from gradcheck.verdict import JOINT, Comparison, Finding
 
 REPEATS = 2
-"""Further directions that must fail where no entry does: kinks close by, which steps in float32
-cannot pass, let one direction in six of a wide rectifier network fail by chance."""
+REPEATS_IF_UNSURE = 5
+"""Further directions that must fail where no entry does, and in a low precision: kinks close by,
+which no step of float32 passes, let one direction in six of a wide network fail by chance."""
 
 NOT_REPEATED = (
     "one direction disagrees by little, others and the entries do not: kinks close by that no step "
@@ -31,6 +32,8 @@ TOO_MANY_KINKS = (
 )
 
 MOST_TIES = 16
+TIE = 1e-4
+"""How far, relatively, the slope of tied entries moved together must be from the sum of theirs."""
 
 GROSS = 0.25
 """In a low precision a single entry is accused only beyond this share: kinks close by account for
@@ -128,7 +131,9 @@ def _are_ties(m: Measurement, name: str, found: Located) -> bool:
     """Whether all entries that seem wrong are tied with two or more others, which make up for them.
 
     Of three equal values the middle one moves no order statistic by moving alone, though it may
-    rightly have all of its slope. All of them moved together move it smoothly: that must agree.
+    rightly have all of its slope. All of them moved together move it: that must agree, and must be
+    another slope than the sum of theirs (of a differentiable function it is that sum, and equal
+    entries, a zero bias say, are no tie).
     """
     x = m.audited.evaluator.subject.point[name]
     values = backends.of(x).values(x)
@@ -138,7 +143,13 @@ def _are_ties(m: Measurement, name: str, found: Located) -> bool:
         return False
     for group in groups:
         together = m.walked(Probe((name,), {name: np.where(group, scale(x), 0.0)}))
-        if together.on_kink or together.outcome.status != "pass":
+        if together.on_kink or together.outcome.status != "pass" or not found.seen[group].all():
+            return False
+        entries = located(together.line, name, together.worst, m.rng)
+        alone = float(np.sum(entries.central[group]) * scale(x))
+        outcome = together.outcome
+        size = abs(alone) + abs(outcome.claimed)
+        if abs(outcome.claimed + outcome.residual - alone) <= TIE * size + 4 * outcome.bar:
             return False
     return True
 
@@ -190,7 +201,8 @@ def _finding(m: Measurement, name: str, probed: Probed) -> Finding | Literal[Fal
 def _repeats(m: Measurement, names: tuple[str, ...]) -> bool:
     """Whether further directions fail as well."""
     point = m.audited.evaluator.subject.point
-    again = (m.walked(Probe(names, tangent(point, names, m.rng))) for _ in range(REPEATS))
+    count = REPEATS if m.evaluator.bits >= SURE_BITS else REPEATS_IF_UNSURE
+    again = (m.walked(Probe(names, tangent(point, names, m.rng))) for _ in range(count))
     return all(probed.outcome.status == "fail" for probed in again)
 
 

@@ -15,7 +15,7 @@ from gradcheck import backends
 from gradcheck.adapters import conventions
 from gradcheck.adapters.calls import LEARNING_RATE, Layer, Methods, forward_signature, methods_of
 from gradcheck.adapters.functions import call, name_of, scaled
-from gradcheck.adapters.objects import Place, attributes, cloned
+from gradcheck.adapters.objects import Place, attributes, cloned, walk
 from gradcheck.adapters.parameters import Gradient, discovered, explicit
 from gradcheck.adapters.primals import (
     Primals,
@@ -165,6 +165,11 @@ def _plan(layer: Layer, pristine: Any, methods: Methods, primals: Primals, title
         if name not in inputs
     ]
     notes += [
+        f"{name}: it holds integers, so it is taken as data; pass {name}.astype(float) to check it"
+        for name, tree in primals.trees.items()
+        if isinstance(tree, np.ndarray) and np.issubdtype(tree.dtype, np.integer)
+    ]
+    notes += [
         f"{name}: its gradient is taken from {gradient.where}, which backward leaves"
         for name, (_, gradient) in guessed.items()
         if gradient is not None
@@ -194,6 +199,8 @@ def _placed(
                 key = conventions.find(returned, map(conventions.plain, conventions.INPUT_GRADIENT))
             if key is not None:
                 places[name] = Gradient.returned(key)
+    elif isinstance(returned, (tuple, list)) and any(isinstance(r, Mapping) for r in returned):
+        places = _mixed(returned, inputs, homeless)
     elif isinstance(returned, (tuple, list)):
         shapes |= {name: np.shape(primals.point[name]) for name in inputs if name in primals.point}
         order = _order(returned, inputs, homeless, shapes)
@@ -233,6 +240,25 @@ def _guessed(
         if gradient is None and len(fitting) == 1:
             found[name] = (place, Gradient.stored(fitting[0]))
     return found
+
+
+def _mixed(
+    returned: Sequence[Any], inputs: Sequence[str], homeless: Sequence[str]
+) -> dict[str, Gradient]:
+    """Places what is returned as (x_bar, {"W": W_bar}): inputs in order, parameters by name."""
+    places: dict[str, Gradient] = {}
+    left = list(inputs)
+    for i, item in enumerate(returned):
+        if not isinstance(item, Mapping):
+            if left:
+                places[left.pop(0)] = Gradient.returned(i)
+            continue
+        for name in homeless:
+            last = name.rpartition(".")[2]
+            key = last if last in item else conventions.find_gradient(item, last)
+            if key is not None:
+                places[name] = Gradient.returned((i, key))
+    return places
 
 
 def _main(inputs: Sequence[str]) -> str:
@@ -336,7 +362,8 @@ def _is_step(change: np.ndarray, gradient: Any) -> bool:
 def _own_rate(pristine: Any, place: Place) -> float | None:
     """Returns the learning rate that the owner of a parameter holds."""
     owner = Place(place.steps[:-1]).get(pristine)
-    for thing in (owner, pristine):
+    near = [thing for _, thing in walk(owner)] if owner is not None else []
+    for thing in (*near, pristine):
         names = attributes(thing) if thing is not None else {}
         spelt = conventions.find(names, map(conventions.plain, conventions.LEARNING_RATE))
         if spelt is not None and isinstance(names[spelt], (float, int)):

@@ -47,7 +47,9 @@ class Gradient:
             function, name = self.where
             return function(thing).get(name)
         if self.how == "returned":
-            return returned if self.where is None else _item(returned, self.where)
+            for key in self.where if isinstance(self.where, tuple) else (self.where,):
+                returned = returned if key is None else _item(returned, key)
+            return returned
         if self.how == "update" and change is not None:
             before, after = change
             return (np.asarray(before) - np.asarray(after)) / self.where
@@ -172,8 +174,10 @@ def _parameter_objects(thing: Any, place: Place) -> Iterator[tuple[Place, Gradie
 
 def _stores(thing: Any, after: Any, place: Place) -> Iterator[tuple[Place, Gradient | None]]:
     """Yields the items of a dictionary or list of all parameters, and of the one of gradients."""
-    gradients = next(_read_stores(after, place, conventions.GRADIENT_STORES), (None, None))
     for where, values in _read_stores(thing, place, conventions.PARAMETER_STORES):
+        own = conventions.find_gradient(attributes(after), str(where.steps[-1][1]))
+        names = ((own,) if own else ()) + conventions.GRADIENT_STORES
+        gradients = next(_read_stores(after, place, names), (None, None))
         items = values.items() if isinstance(values, Mapping) else enumerate(values)
         for key, item in items:
             if is_object(item) and _value_and_gradient(item):

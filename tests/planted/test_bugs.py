@@ -101,6 +101,7 @@ def test_of_a_large_primal_that_is_wrong_everywhere_a_sample_is_drawn():
 
 POOLS = {
     "row maximum": (lambda x: x.max(1), (3, 2)),
+    "wide row maximum": (lambda x: x.max(1), (5, 4)),
     "maximum of all": (lambda x: x.max(), (2, 3)),
     "sum of maxima": (lambda x: np.sum(x.max(1) * np.arange(1.0, 4.0)), (3, 2)),
 }
@@ -186,3 +187,22 @@ def test_a_wrong_gradient_that_rounding_hides_is_no_pass(name):
     for seed in range(10):
         x = np.random.default_rng(seed).normal(size=5)
         assert gradcheck.check(f, x, vjp=vjp, seed=seed).status != "pass"
+
+
+EQUAL = {
+    "summed over the wrong axis": lambda u: u.sum(1),
+    "reversed": lambda u: u.sum(0)[::-1].copy(),
+    "rolled": lambda u: np.roll(u.sum(0), 1),
+    "averaged": lambda u: np.full(4, u.sum(0).mean()),
+}
+
+
+@pytest.mark.parametrize("name", EQUAL)
+def test_equal_entries_are_no_tie(name):
+    """A zero bias: all entries equal, the wrong gradient has the right sum, and nothing is tied."""
+    A = np.random.default_rng(0).normal(size=(4, 4))
+    for seed in range(5):
+        verdict = gradcheck.check(
+            lambda b: A + b, np.zeros(4), vjp=lambda u, b: EQUAL[name](u), seed=seed
+        )
+        assert verdict.status == "fail" and verdict.findings[0].primal == "b"
