@@ -466,6 +466,57 @@ class ReturnedByKey(Dictionaries):
         return {"W": self.cache.T @ dout, "b": dout.sum(axis=0)}
 
 
+class InputAndDictionary(Dictionaries):
+    """backward returns the cotangent of the input, and a dictionary of the others."""
+
+    def backward(self, dout):
+        return dout @ self.params["W"].T, {"dW": self.cache.T @ dout, "db": dout.sum(axis=0)}
+
+
+class ListsOfMatrices:
+    """W and dW are lists."""
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(16)
+        self.W = [rng.normal(size=(4, 3)), rng.normal(size=(3, 2))]
+
+    def forward(self, x):
+        self.x, self.h = x, np.tanh(x @ self.W[0])
+        return self.h @ self.W[1]
+
+    def backward(self, dy):
+        dz = (dy @ self.W[1].T) * (1 - self.h**2)
+        self.dW = [self.x.T @ dz, self.h.T @ dy]
+        return dz @ self.W[0].T
+
+
+class Descent:
+    def __init__(self) -> None:
+        self.lr = 0.05
+
+
+class OptimizerInside(Dense):
+    """backward updates by an optimizer that the layer holds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.optimizer = Descent()
+
+    def backward(self, dout):
+        dx = dout @ self.W.T
+        self.W = self.W - self.optimizer.lr * (self.x.T @ dout)
+        self.b = self.b - self.optimizer.lr * dout.sum(axis=0)
+        return dx
+
+
+class ZeroBias(Dense):
+    """The commonest initialisation: all entries of the bias are equal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.b = np.zeros(3)
+
+
 class Slots:
     """No __dict__: the attributes stand in __slots__."""
 
@@ -546,6 +597,10 @@ ZOO = (
     Row(OwnNames, (X,), ("x", "kernel_", "b")),
     Row(Flagged, (X, True), ("inputs",)),
     Row(ReturnedByKey, (X,), ("params.W", "params.b")),
+    Row(InputAndDictionary, (X,), ("x", "params.W", "params.b")),
+    Row(ListsOfMatrices, (X,), ("x", "W[0]", "W[1]")),
+    Row(OptimizerInside, (X,), ("x", "W", "b"), warns=True),
+    Row(ZeroBias, (X,), ("x", "W", "b")),
     Row(Slots, (X,), ("x", "scale")),
     Row(ScalarBias, (X,), ("x", "w", "b")),
 )

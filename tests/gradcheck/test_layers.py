@@ -66,6 +66,9 @@ WRONG = (
     (zoo.Embedding, "W", lambda s, r: setattr(s, "dW", np.sign(s.dW))),
     (zoo.RecurrentStep, "Wh", lambda s, r: setattr(s, "dWh", s.dWh.T)),
     (zoo.CrossEntropy, "x", lambda s, r: r * 5),
+    (zoo.ZeroBias, "b", lambda s, r: setattr(s, "db", s.db[::-1].copy())),
+    (zoo.ListsOfMatrices, "W[1]", lambda s, r: s.dW.__setitem__(1, 2 * s.dW[1])),
+    (zoo.InputAndDictionary, "params.b", lambda s, r: (r[0], {**r[1], "db": -r[1]["db"]})),
 )
 
 
