@@ -66,7 +66,8 @@ class Finding:
         true: what it should be, ± `bar`.
         bar: the measured bound of the error of `true`.
         ratio: claimed / true, where `true` is not zero.
-        confidence: how sure we are that this is wrong, from 0 to 1.
+        confidence: how sure we are of this, from 0 to 1; None where that has not been estimated (a
+            value is wrong by more than two bars, which is no probability).
         severity: an "error" fails the check, a "warning" does not.
     """
 
@@ -78,7 +79,7 @@ class Finding:
     true: float | None = None
     bar: float | None = None
     ratio: float | None = None
-    confidence: float = 1.0
+    confidence: float | None = None
     severity: Severity = "error"
 
 

@@ -40,12 +40,6 @@ def diagnosed(located: Located, lengths: Mapping[int, str]) -> str:
     return ""
 
 
-def _explains(located: Located, candidate: np.ndarray) -> bool:
-    """Whether the claim is the candidate within the bars (of candidates made from true values)."""
-    slack = 4 * located.bar + 1e-6 * np.abs(candidate)
-    return bool(np.all(np.abs(located.claimed - candidate) <= slack))
-
-
 def _factor(located: Located) -> float | None:
     """Returns c where the claim is c times the true gradient in every entry."""
     solid = np.abs(located.true) > 8 * located.bar

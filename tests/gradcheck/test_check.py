@@ -196,3 +196,15 @@ def test_an_output_that_is_not_finite_is_undecided():
     with np.errstate(all="ignore"):
         verdict = gradcheck.check(np.log, np.array([-1.0]), vjp=lambda u, x: u / x)
     assert verdict.status == "inconclusive" and "the output is not finite" in str(verdict)
+
+
+def test_a_wider_precision_must_be_borne_out_by_the_narrow_one():
+    """Of a float64 w this function knows nothing: evaluated so, its right gradient looks wrong."""
+    kept = w.astype(np.float32)
+
+    def forgetful(x, w):
+        return x * (w if w.dtype == np.float32 else kept.astype(np.float64))
+
+    verdict = gradcheck.check(forgetful, x.astype(np.float32), kept, vjp=pull, seed=0)
+    assert verdict.status == "pass", str(verdict)
+    assert {c.oracle for c in verdict.comparisons} == {"finite differences"}
