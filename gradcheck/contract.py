@@ -269,7 +269,7 @@ def _gradients(
             if finding is not None:
                 findings.setdefault(name, finding)
             if value is None or (finding is not None and finding.severity == "error"):
-                gradient[name] = np.zeros(backends.of(x).shape(x))
+                gradient[name] = np.zeros(backends.coordinates(x))
             else:
                 gradient[name] = backends.of(value).values(value)
     return gradients, list(findings.values())

@@ -66,7 +66,7 @@ def widened(audited: Audit, wide: Evaluator) -> Audit | None:
             gradients.append({n: backends.of(g).values(g) for n, g in pulled.items()})
     except (EvaluationError, BudgetSpent):
         return None
-    zeros = {name: np.zeros(backends.of(x).shape(x)) for name, x in point.items()}
+    zeros = {name: np.zeros(backends.coordinates(x)) for name, x in point.items()}
     return replace(
         audited,
         evaluator=Evaluator(audited.evaluator.subject.at(point), audited.evaluator.meter),

@@ -15,6 +15,10 @@ Direction = Mapping[str, np.ndarray]
 """A tangent, or a cotangent: float64 values by name; a name that is missing is zero."""
 
 
+FLOAT64_BITS = 53
+"""The core computes in float64: a long double is seen with so many bits."""
+
+
 class BudgetSpent(Exception):
     """The next evaluation would exceed the budget; caught by the road, never seen by users."""
 
@@ -72,7 +76,7 @@ class Evaluator:
     def bits(self) -> int:
         """The significand bits of the narrowest primal, as it is evaluated."""
         own = min(backends.of(x).precision(x).bits for x in self.point.values())
-        return min(own, self.heard)
+        return min(own, self.heard, FLOAT64_BITS)
 
     @cached_property
     def claim_eps(self) -> float:

@@ -163,7 +163,7 @@ def _along(line: Line, primal: str, k: int, block: np.ndarray, v: np.ndarray) ->
 def _lengths(line: Line, primal: str) -> np.ndarray:
     """Returns how far each entry is moved: by the primal's scale, or by its own in a wide range."""
     x = line.evaluator.subject.point[primal]
-    own = sizes(x) if spread(x) > WIDE else np.full(backends.of(x).shape(x), scale(x))
+    own = sizes(x) if spread(x) > WIDE else np.full(backends.coordinates(x), scale(x))
     return np.asarray(own).ravel()
 
 

@@ -47,8 +47,8 @@ def jittered(
         # Entries that differ by orders of magnitude have ulps that do.
         unit = (sizes(x) if spread(x) > WIDE else scale(x)) * backend.precision(x).eps
         # Never by nothing: an entry left in its place (a zero, say) may be a special one.
-        signs = rng.integers(0, 2, backend.shape(x)) * 2.0 - 1.0
-        steps = signs * rng.integers(1, ulps, backend.shape(x), endpoint=True)
+        signs = rng.integers(0, 2, backends.coordinates(x)) * 2.0 - 1.0
+        steps = signs * rng.integers(1, ulps, backends.coordinates(x), endpoint=True)
         moved[name] = backend.step(x, 1.0, unit * steps)
         displacement[name] = backend.values(moved[name]) - backend.values(x)
     return moved, displacement

@@ -51,7 +51,7 @@ def scale(x: Any) -> float:
 
 def probes(point: Mapping[str, Any], rng: np.random.Generator) -> Iterator[Probe]:
     """Yields one probe for each primal at its own scale, then joint ones that move all of them."""
-    names = tuple(name for name, x in point.items() if np.size(backends.of(x).values(x)))
+    names = tuple(name for name, x in point.items() if backends.size(x))
     for name in names:
         yield Probe((name,), tangent(point, (name,), rng))
         if spread(point[name]) > WIDE:
@@ -77,7 +77,7 @@ def tangent(
             whose entries differ by orders of magnitude stays within the function's domain.
     """
     lengths = {n: sizes(point[n]) if relative else scale(point[n]) for n in names}
-    return {n: signed(rng, backends.of(point[n]).shape(point[n])) * lengths[n] for n in names}
+    return {n: signed(rng, backends.coordinates(point[n])) * lengths[n] for n in names}
 
 
 def spread(x: Any) -> float:
@@ -100,7 +100,7 @@ def cotangents(outputs: Mapping[str, Any], rng: np.random.Generator) -> list[dic
     knows) and with another weight; else one cotangent weighs all entries alike, and one weighs
     each by its own size, so that small outputs are not drowned by large ones (a zero has no size).
     """
-    shapes = {name: backends.of(y).shape(y) for name, y in outputs.items()}
+    shapes = {name: backends.coordinates(y) for name, y in outputs.items()}
     first = {name: signed(rng, shape) for name, shape in shapes.items()}
     if sum(int(np.prod(shape)) for shape in shapes.values()) == 1:
         one = {name: np.ones(shape) for name, shape in shapes.items()}

@@ -4,14 +4,27 @@ A backend is asked for by the array it owns; a library is never imported here, o
 user has imported it already.
 """
 
+import math
 from typing import Any
 
-from gradcheck.backends import numpy_backend
+from gradcheck.backends import numpy_backend, torch_backend
 from gradcheck.backends.base import Backend, Precision
 
-BACKENDS: tuple[Backend, ...] = (numpy_backend.NumpyBackend(),)
+BACKENDS: tuple[Backend, ...] = (
+    numpy_backend.NumpyBackend(),
+    torch_backend.TorchBackend(),
+)
 
-__all__ = ["BACKENDS", "Backend", "Precision", "is_array", "of"]
+__all__ = [
+    "BACKENDS",
+    "Backend",
+    "Precision",
+    "coordinates",
+    "is_array",
+    "is_floating",
+    "of",
+    "size",
+]
 
 
 def of(array: Any) -> Backend:
@@ -29,3 +42,24 @@ def of(array: Any) -> Backend:
 def is_array(value: Any) -> bool:
     """Returns whether some backend owns the value."""
     return any(backend.owns(value) for backend in BACKENDS)
+
+
+def is_floating(value: Any) -> bool:
+    """Returns whether a value is a floating array, real or complex."""
+    return is_array(value) and of(value).is_floating(value)
+
+
+def coordinates(x: Any) -> tuple[int, ...]:
+    """Returns the shape of the coordinates: that of x, with a last axis of two where it is complex.
+
+    >>> import numpy as np
+    >>> coordinates(np.zeros(3)), coordinates(np.zeros(3, complex))
+    ((3,), (3, 2))
+    """
+    backend = of(x)
+    return (*backend.shape(x), 2) if backend.is_complex(x) else backend.shape(x)
+
+
+def size(x: Any) -> int:
+    """Returns the number of entries of an array."""
+    return math.prod(of(x).shape(x))

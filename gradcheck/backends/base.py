@@ -1,5 +1,6 @@
 """What the core asks of an array library, and nothing else."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -8,10 +9,10 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Precision:
-    """The floating-point numbers of a dtype.
+    """The floating-point numbers of a dtype; of a complex one, those of its two parts.
 
     Attributes:
-        name: the dtype's name.
+        name: the name of the real dtype.
         bits: significand bits p, the hidden one counted (53 for float64).
         eps: the spacing of the numbers in [1, 2), 2^(1-p).
         tiny: the smallest normal number.
@@ -26,20 +27,37 @@ class Precision:
 
 
 class Backend(Protocol):
-    """The primitives. Directions are float64 NumPy arrays; results of arithmetic stay in the
-    array's own library and dtype; dot products accumulate in float64.
-    """  # noqa: D205
+    """The primitives.
+
+    The core sees an array as its *coordinates*: real float64 values in the array's shape; a complex
+    array has a last axis of two more, its real and its imaginary part. A gradient ∂L/∂Re + i ∂L/∂Im
+    (PyTorch's convention) is then the gradient with respect to the coordinates, and nothing else in
+    the core knows of complex numbers. Results of arithmetic stay in the array's own library, dtype
+    and device; dot products accumulate in float64.
+    """
 
     def owns(self, value: Any) -> bool:
         """Returns whether the value is an array (or array scalar) of this library."""
         ...
 
     def is_floating(self, x: Any) -> bool:
-        """Returns whether the dtype is a real floating one."""
+        """Returns whether the dtype is a floating one, real or complex."""
+        ...
+
+    def is_complex(self, x: Any) -> bool:
+        """Returns whether the dtype is a complex one."""
         ...
 
     def precision(self, x: Any) -> Precision:
         """Returns the precision of a floating array."""
+        ...
+
+    def dtype(self, x: Any) -> str:
+        """Returns the name of the dtype, as the library's users say it."""
+        ...
+
+    def shape(self, x: Any) -> tuple[int, ...]:
+        """Returns the shape."""
         ...
 
     def copy(self, x: Any) -> Any:
@@ -51,7 +69,7 @@ class Backend(Protocol):
         ...
 
     def like(self, values: np.ndarray, x: Any) -> Any:
-        """Returns float64 values as an array of the kind (type, dtype, shape) of x."""
+        """Returns coordinates as an array of the kind (type, dtype, shape, device) of x."""
         ...
 
     def step(self, x: Any, t: float, v: np.ndarray) -> Any:
@@ -59,13 +77,21 @@ class Backend(Protocol):
         ...
 
     def values(self, x: Any) -> np.ndarray:
-        """Returns the values as a float64 NumPy array (not a copy where it is one)."""
+        """Returns the coordinates as a float64 NumPy array (not a copy where it is one)."""
         ...
 
     def same(self, x: Any, y: Any) -> bool:
         """Returns whether two arrays are equal bit for bit (NaN equals NaN)."""
         ...
 
-    def shape(self, x: Any) -> tuple[int, ...]:
-        """Returns the shape."""
+    def restore(self, x: Any, y: Any) -> None:
+        """Writes the values of y into x, where x can be written to."""
+        ...
+
+    def shares(self, x: Any, y: Any) -> bool:
+        """Returns whether two arrays share memory."""
+        ...
+
+    def layouts(self, x: Any) -> Iterator[tuple[str, Any]]:
+        """Yields the same values in other memory layouts, each with its name."""
         ...

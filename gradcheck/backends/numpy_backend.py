@@ -1,5 +1,7 @@
-"""NumPy arrays, NumPy scalars and Python floats."""
+"""NumPy arrays (the dtypes of ml_dtypes among them), NumPy scalars and Python numbers."""
 
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,55 +16,105 @@ class NumpyBackend:
         return isinstance(value, (np.ndarray, np.generic, float, complex, int, bool))
 
     def is_floating(self, x: Any) -> bool:
-        return np.issubdtype(np.asarray(x).dtype, np.floating)
+        dtype = np.asarray(x).dtype
+        return np.issubdtype(dtype, np.inexact) or _extended(dtype) is not None
+
+    def is_complex(self, x: Any) -> bool:
+        return np.iscomplexobj(x)
 
     def precision(self, x: Any) -> Precision:
-        info = np.finfo(np.asarray(x).dtype)
+        dtype = np.asarray(x).dtype
+        info: Any = _extended(dtype) or np.finfo(dtype)
         return Precision(
             name=str(info.dtype),
-            bits=info.nmant + 1,
+            bits=int(info.nmant) + 1,
             eps=float(info.eps),
             tiny=float(info.tiny),
             largest=float(info.max),
         )
 
+    def dtype(self, x: Any) -> str:
+        return str(np.asarray(x).dtype)
+
+    def shape(self, x: Any) -> tuple[int, ...]:
+        return np.shape(x)
+
     def copy(self, x: Any) -> Any:
         return x.copy(order="K") if isinstance(x, np.ndarray) else x
 
     def cast(self, x: Any, precision: str) -> Any:
-        return _kind(np.asarray(x).astype(precision, copy=True), x)
+        dtype = np.dtype(precision)
+        wide = np.result_type(dtype, np.complex64) if self.is_complex(x) else dtype
+        return _kind(np.asarray(x).astype(wide, copy=True), x)
 
     def like(self, values: np.ndarray, x: Any) -> Any:
         array = np.empty_like(np.asarray(x))
         with np.errstate(over="ignore"):
-            array[...] = values
+            array[...] = values[..., 0] + 1j * values[..., 1] if self.is_complex(x) else values
         return _kind(array, x)
 
     def step(self, x: Any, t: float, v: np.ndarray) -> Any:
         array = np.asarray(x)
+        direction = v[..., 0] + 1j * v[..., 1] if self.is_complex(x) else v
         # Two roundings for float64, one for what is narrower: the displacement that counts is
         # measured afterwards from what the step really was.
-        return _kind((array + t * v).astype(array.dtype, copy=False), x)
+        return _kind((array + t * direction).astype(array.dtype, copy=False), x)
 
     def values(self, x: Any) -> np.ndarray:
-        return np.asarray(x).astype(np.float64, copy=False)
+        array = np.asarray(x)
+        if self.is_complex(x):
+            return np.stack([array.real, array.imag], axis=-1).astype(np.float64, copy=False)
+        return array.astype(np.float64, copy=False)
 
     def same(self, x: Any, y: Any) -> bool:
         a, b = np.asarray(x), np.asarray(y)
         return (
             a.shape == b.shape
             and a.dtype == b.dtype
-            and np.array_equal(a, b, equal_nan=np.issubdtype(a.dtype, np.inexact))
+            and np.array_equal(a, b, equal_nan=self.is_floating(a))
         )
 
-    def shape(self, x: Any) -> tuple[int, ...]:
-        return np.shape(x)
+    def restore(self, x: Any, y: Any) -> None:
+        if isinstance(x, np.ndarray) and x.flags.writeable:
+            x[...] = y
+
+    def shares(self, x: Any, y: Any) -> bool:
+        both = isinstance(x, np.ndarray) and isinstance(y, np.ndarray)
+        return both and x.size > 0 and np.may_share_memory(x, y) and _overlap(x, y)
+
+    def layouts(self, x: Any) -> Iterator[tuple[str, Any]]:
+        if not isinstance(x, np.ndarray) or x.ndim == 0 or x.size < 2:
+            return
+        if x.ndim > 1 and not np.asfortranarray(x).flags.c_contiguous:
+            yield "in Fortran order", np.asfortranarray(x)
+        wide = np.full((*x.shape[:-1], 2 * x.shape[-1]), np.nan, dtype=x.dtype)
+        wide[..., ::2] = x
+        yield "every second element of a wider array", wide[..., ::2]
+        yield "with negative strides", np.ascontiguousarray(x[..., ::-1])[..., ::-1]
+
+
+def _extended(dtype: np.dtype) -> Any:
+    """Returns what ml_dtypes says of one of its own dtypes, None of any other."""
+    library = sys.modules.get("ml_dtypes")
+    if library is None or np.issubdtype(dtype, np.number) or dtype.kind in "bOSUmM":
+        return None
+    try:
+        return library.finfo(dtype)
+    except (TypeError, ValueError, KeyError):
+        return None
+
+
+def _overlap(x: np.ndarray, y: np.ndarray) -> bool:
+    try:
+        return np.shares_memory(x, y, max_work=1000)
+    except RuntimeError:  # too hard to tell apart: two interleaved views
+        return False
 
 
 def _kind(array: np.ndarray, like: Any) -> Any:
-    """Returns the array as the kind of thing that `like` is: array, NumPy scalar, Python float."""
+    """Returns the array as the kind of thing that `like` is: array, NumPy scalar, Python number."""
     if isinstance(like, np.ndarray):
         return array
     if isinstance(like, np.generic):
         return array[()]
-    return array.item() if array.dtype == np.float64 else array[()]
+    return array.item() if array.dtype in (np.float64, np.complex128) else array[()]
