@@ -12,6 +12,7 @@ from gradcheck.adapters.calls import Layer, is_layer, is_layer_class
 from gradcheck.adapters.functions import function_subject
 from gradcheck.adapters.layers import layer_subject
 from gradcheck.adapters.primals import is_floating_tree
+from gradcheck.adapters.torch_functions import is_torch_call, torch_subject
 from gradcheck.adapters.torch_reference import (
     TorchFunction,
     from_torch,
@@ -22,10 +23,11 @@ from gradcheck.errors import InvalidInput
 from gradcheck.structure import describe
 from gradcheck.subject import Subject
 
-ADAPTERS: tuple[tuple[Callable[[Any, Any], bool], Callable[..., Subject]], ...] = (
-    (lambda thing, vjp: is_torch_function(thing), torch_reference_subject),
-    (lambda thing, vjp: vjp is None and is_layer(thing), layer_subject),
-    (lambda thing, vjp: callable(thing), function_subject),
+ADAPTERS: tuple[tuple[Callable[[Any, Any, Any], bool], Callable[..., Subject]], ...] = (
+    (lambda thing, args, vjp: is_torch_function(thing), torch_reference_subject),
+    (is_torch_call, torch_subject),
+    (lambda thing, args, vjp: vjp is None and is_layer(thing), layer_subject),
+    (lambda thing, args, vjp: callable(thing), function_subject),
 )
 
 __all__ = ["ADAPTERS", "Layer", "TorchFunction", "from_torch", "reference_of", "subject_of"]
@@ -49,11 +51,11 @@ def subject_of(
     if inspect.isclass(thing) and is_layer_class(thing):
         raise InvalidInput(f"{thing.__name__} is a class: pass an instance, {thing.__name__}(...)")
     for recognises, build in ADAPTERS:
-        if recognises(thing, vjp):
+        if recognises(thing, args, vjp):
             return build(thing, args, vjp=vjp, wrt=wrt, name=name)
     raise InvalidInput(
         f"cannot check {describe(thing)}: pass a function with vjp=..., a rule that returns "
-        "(y, pullback), or a layer object with forward and backward"
+        "(y, pullback), a layer object with forward and backward, or a PyTorch module"
     )
 
 

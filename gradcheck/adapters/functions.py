@@ -9,8 +9,6 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from gradcheck import backends
 from gradcheck.adapters import conventions
 from gradcheck.adapters.primals import Primals, outputs, primals_of
@@ -52,13 +50,13 @@ def name_of(f: Any) -> str:
 
 def scaled(gradient: Any, y_bar: Any) -> Any:
     """Returns a gradient (a structure of arrays) of a scalar, times the cotangent of the scalar."""
-    if gradient is None or np.size(y_bar) != 1:
+    if gradient is None or not backends.is_array(y_bar) or backends.size(y_bar) != 1:
         return gradient
     if isinstance(gradient, (tuple, list)):
         return type(gradient)(scaled(item, y_bar) for item in gradient)
     if isinstance(gradient, Mapping):
         return {key: scaled(value, y_bar) for key, value in gradient.items()}
-    return gradient * np.asarray(y_bar).reshape(())[()]
+    return gradient * (y_bar.reshape(()) if hasattr(y_bar, "reshape") else y_bar)
 
 
 def call(
@@ -151,7 +149,7 @@ def _apply(rule: Callable, primals: Primals, point: Point, title: str) -> tuple[
         y, second = result
         if callable(second):
             return y, second
-        if backends.is_array(y) and np.size(y) == 1:
+        if backends.is_array(y) and backends.size(y) == 1:
             return y, lambda y_bar: scaled(second, y_bar)
     raise InvalidInput(
         f"nothing claims a derivative of {title}: pass its pullback, gradcheck.check({title}, ..., "

@@ -32,7 +32,7 @@ class Primals:
     def point(self) -> dict[str, Any]:
         """The floating arrays among the differentiated primals."""
         found = {p: v for name in self.wrt for p, v in leaves(self.trees[name], name).items()}
-        return {path: leaf for path, leaf in found.items() if _is_floating(leaf)}
+        return {path: leaf for path, leaf in found.items() if backends.is_floating(leaf)}
 
     @property
     def constants(self) -> dict[str, Any]:
@@ -42,7 +42,7 @@ class Primals:
         return {
             path: leaf
             for path, leaf in everything.items()
-            if path not in point and isinstance(leaf, np.ndarray)
+            if path not in point and backends.is_array(leaf) and hasattr(leaf, "shape")
         }
 
     def arguments(self, point: Point) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -133,7 +133,7 @@ def outputs(returned: Any, name: str) -> dict[str, Any]:
     if not found:
         raise EvaluationError(f"{name} returned {describe(returned)}: wanted an array")
     for path, leaf in found.items():
-        if not _is_floating(leaf):
+        if not backends.is_floating(leaf):
             which = "" if path == "y" else f" as {path}"
             raise EvaluationError(
                 f"{name} returned {describe(leaf)}{which}: wanted a floating array "
@@ -195,12 +195,16 @@ def _copy(tree: Any, name: str) -> Any:
 
 def _check_primal(name: str, tree: Any, *, others: tuple[str, ...]) -> None:
     found = leaves(tree, name)
-    floating = {path: leaf for path, leaf in found.items() if _is_floating(leaf)}
-    found_nothing = not any(isinstance(leaf, (np.ndarray, int)) for leaf in found.values())
+    floating = {path: leaf for path, leaf in found.items() if backends.is_floating(leaf)}
+    found_nothing = not any(backends.is_array(leaf) for leaf in found.values())
     if not floating:
         rest = tuple(other for other in others if other != name)
         leave_out = f"leave it out with wrt={rest!r}" if rest else "there is nothing to check"
-        remedy = f"; else pass {name}.astype(float)" if np.size(tree) and not found_nothing else ""
+        remedy = (
+            f"; else pass {name}.astype(float)"
+            if not found_nothing and any(map(_entries, found.values()))
+            else ""
+        )
         raise InvalidInput(
             f"primal {name!r} is {_kind_of(tree)}: a derivative needs a floating array. If it is "
             f"data (labels, indices, a mask, settings), {leave_out}{remedy}"
@@ -230,10 +234,10 @@ def _is_option(tree: Any) -> bool:
     return tree is None or isinstance(tree, (str, bytes)) or callable(tree)
 
 
-def _is_floating(leaf: Any) -> bool:
-    return backends.is_array(leaf) and backends.of(leaf).is_floating(leaf)
+def _entries(leaf: Any) -> int:
+    return backends.size(leaf) if backends.is_array(leaf) else 0
 
 
 def is_floating_tree(tree: Any) -> bool:
     """Returns whether a structure holds any floating array."""
-    return any(_is_floating(leaf) for leaf in leaves(tree, "").values())
+    return any(backends.is_floating(leaf) for leaf in leaves(tree, "").values())

@@ -63,7 +63,8 @@ class NumpyBackend:
     def values(self, x: Any) -> np.ndarray:
         array = np.asarray(x)
         if self.is_complex(x):
-            return np.stack([array.real, array.imag], axis=-1).astype(np.float64, copy=False)
+            parts = np.stack([np.real(array), np.imag(array)], axis=-1)
+            return parts.astype(np.float64, copy=False)
         return array.astype(np.float64, copy=False)
 
     def same(self, x: Any, y: Any) -> bool:
@@ -106,7 +107,7 @@ def _extended(dtype: np.dtype) -> Any:
 
 def _overlap(x: np.ndarray, y: np.ndarray) -> bool:
     try:
-        return np.shares_memory(x, y, max_work=1000)
+        return np.shares_memory(x, y, max_work=1000)  # pyright: ignore
     except RuntimeError:  # too hard to tell apart: two interleaved views
         return False
 

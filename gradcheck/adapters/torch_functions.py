@@ -1,0 +1,309 @@
+"""What PyTorch differentiates: a function of tensors, an `autograd.Function`, an `nn.Module`.
+
+The claim is what autograd returns, so a hand-written backward within it is what is checked. A
+module is only ever run as a copy, its buffers as copies of copies; its parameters are primals by
+name. Everything stays in PyTorch, in the tensors' dtypes and on their device.
+"""
+
+import copy
+import inspect
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gradcheck import backends
+from gradcheck.adapters.functions import call, function_subject, name_of
+from gradcheck.adapters.primals import Primals, outputs, primals_of
+from gradcheck.errors import InvalidInput, PullbackError
+from gradcheck.structure import leaves
+from gradcheck.subject import Point, Pulled, Subject
+from gradcheck.verdict import Finding
+
+MISFITS = (
+    (
+        re.compile(
+            r"returned an invalid gradient at index (\d+) - got (\[.*?\]) but expected (.*)"
+        ),
+        "shape",
+        "the gradient of its input {0} has shape {1}, wanted {2}",
+    ),
+    (
+        re.compile(r"returned an incorrect number of gradients \(expected (\d+), got (\d+)\)"),
+        "count",
+        "it returns {1} gradients: wanted {0}, one for each argument of forward "
+        "(None where there is no gradient)",
+    ),
+)
+"""What autograd refuses about the form of what a backward returns: pattern, kind, words."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function of primals and parameters, over tensors.
+
+    Attributes:
+        primals: its arguments.
+        run: (args, kwargs, parameters by name, the wider precision or None) -> whatever it returns.
+        parameters: the tensors that it holds and that are differentiated.
+        notes: what the reader of the verdict should know.
+    """
+
+    primals: Primals
+    run: Callable[[tuple, dict, Point, str | None], Any]
+    parameters: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+
+
+def is_torch_call(thing: Any, args: Sequence[Any], vjp: Any) -> bool:
+    """Returns whether PyTorch differentiates the thing: a module, or a function given tensors."""
+    if "torch" not in sys.modules or vjp is not None:
+        return False
+    if is_module(thing):
+        return True
+    tensors = sys.modules["torch"].Tensor
+    found = leaves(tuple(args), "").values()
+    return callable(thing) and any(isinstance(leaf, tensors) for leaf in found)
+
+
+def is_module(thing: Any) -> bool:
+    """Returns whether a thing is a PyTorch module."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(thing, torch.nn.Module)
+
+
+def torch_subject(
+    thing: Any,
+    args: Sequence[Any],
+    *,
+    vjp: None = None,
+    wrt: Sequence[str | int] | str | None,
+    name: str | None,
+) -> Subject:
+    """Returns the subject of a module or of a function of tensors.
+
+    A module's floating inputs and its parameters that require a gradient are the primals. Of a
+    function, those tensors are that require a gradient, all floating ones where none does.
+
+    Raises:
+        InvalidInput: the module cannot be copied, or the primals are malformed.
+    """
+    title = name or _title(thing)
+    if is_module(thing):
+        return _subject(_module_call(thing, args, wrt, title), wrt, title)
+    signature = _signature(thing)
+    chosen, notes = _requiring(signature, args, wrt)
+    primals = primals_of(signature, args, chosen)
+    if _is_rule(thing, primals, title):
+        return function_subject(thing, args, vjp=None, wrt=wrt, name=name)
+    if not primals.wrt:
+        raise InvalidInput(
+            f"nothing to differentiate: wrt names none of {', '.join(primals.trees)}"
+        )
+
+    def run(args: tuple, kwargs: dict, parameters: Point, precision: str | None) -> Any:
+        return call(thing, args, kwargs, title)
+
+    return _subject(Call(primals, run, {}, notes), None, title)
+
+
+def _subject(made: Call, wrt: Sequence[str | int] | str | None, title: str) -> Subject:
+    torch = sys.modules["torch"]
+    native = _chosen({**made.primals.point, **made.parameters}, wrt, made.primals)
+
+    def evaluated(point: Point) -> dict[str, Any]:
+        precision = wider(point, native)
+        held = {n: point.get(n, p) for n, p in made.parameters.items()}
+        args, kwargs = made.primals.arguments({**_cast(made.primals.constants, precision), **point})
+        return outputs(made.run(args, kwargs, _cast(held, precision), precision), title)
+
+    def function(point: Point) -> dict[str, Any]:
+        return {n: y.detach() for n, y in evaluated(point).items()}
+
+    def pullback(cotangents: Point, point: Point) -> Pulled:
+        with torch.enable_grad():
+            inputs = {n: x.detach().clone().requires_grad_() for n, x in point.items()}
+            found = evaluated(inputs)
+            wanted = {n: y for n, y in found.items() if y.requires_grad}
+            if not wanted:
+                return Pulled({})
+            bars = [cotangents[n] for n in wanted]
+            try:
+                answer = torch.autograd.grad(
+                    list(wanted.values()), list(inputs.values()), bars, allow_unused=True
+                )
+            except Exception as cause:
+                misfit = _misfit(str(cause), title)
+                if misfit is None:
+                    raised = f"the pullback of {title} raised {type(cause).__name__}: {cause}"
+                    raise PullbackError(raised) from cause
+                return Pulled({}, (misfit,))
+        named = zip(inputs, answer, strict=True)
+        return Pulled({n: g.detach() for n, g in named if g is not None})
+
+    return Subject(
+        title,
+        native,
+        made.primals.constants,
+        function,
+        pullback,
+        parameters=tuple(n for n in native if n in made.parameters),
+        notes=made.notes,
+    )
+
+
+def wider(point: Point, native: Point) -> str | None:
+    """Returns the precision of a point that is wider than the subject's own, None where none is."""
+    for name, x in point.items():
+        wide = backends.of(x).precision(x)
+        if name in native and wide.bits > backends.of(native[name]).precision(native[name]).bits:
+            return wide.name
+    return None
+
+
+def _cast(arrays: Point, precision: str | None) -> dict[str, Any]:
+    """Returns the arrays in a precision; what is not floating, or wide enough, as it is."""
+    if precision is None:
+        return dict(arrays)
+    return {
+        n: backends.of(x).cast(x, precision)
+        if backends.is_floating(x) and backends.of(x).precision(x).name != precision
+        else x
+        for n, x in arrays.items()
+    }
+
+
+def _module_call(
+    module: Any, args: Sequence[Any], wrt: Sequence[str | int] | str | None, title: str
+) -> Call:
+    torch = sys.modules["torch"]
+    try:
+        twin = copy.deepcopy(module)
+    except Exception as cause:
+        raise InvalidInput(
+            f"{title} cannot be copied ({type(cause).__name__}: {cause}), and a module is only "
+            "ever checked on a copy: pass a function of tensors instead"
+        ) from cause
+    if not args:
+        raise InvalidInput(f"no input given: pass those of {title}.forward, gradcheck.check(…, x)")
+    floating = _floating(twin.forward, args)
+    primals = primals_of(twin.forward, args, floating)
+    named = dict(twin.named_parameters())
+    if any(torch.nn.parameter.is_lazy(p) for p in named.values()):
+        arguments, kwargs = primals.arguments({})
+        with torch.no_grad():
+            call(twin, arguments, kwargs, title)
+        named = dict(twin.named_parameters())
+    taken = set(primals.trees)
+    names = {n if n not in taken else f"parameters.{n}": n for n in named}
+    parameters = {ours: named[n].detach() for ours, n in names.items() if named[n].requires_grad}
+    frozen = {n: p.detach() for n, p in named.items() if not p.requires_grad}
+    buffers = dict(twin.named_buffers())
+
+    def run(args: tuple, kwargs: dict, held: Point, precision: str | None) -> Any:
+        # A forward writes to its buffers (running statistics): each gets its own.
+        state = {n: b.detach().clone() for n, b in _cast({**frozen, **buffers}, precision).items()}
+        state |= {names[ours]: p for ours, p in held.items()}
+        invoke = torch.func.functional_call
+        return call(lambda *a, **k: invoke(twin, state, a, k), args, kwargs, title)
+
+    said = (f"{', '.join(frozen)}: no gradient is required, so taken as data",)
+    return Call(primals, run, parameters, said if frozen else ())
+
+
+def _chosen(
+    point: Point, wrt: Sequence[str | int] | str | None, primals: Primals
+) -> dict[str, Any]:
+    """Returns the part of the point that `wrt` asks for: leaves, or all below a name."""
+    if wrt is None:
+        return dict(point)
+    wanted = (wrt,) if isinstance(wrt, (str, int)) else tuple(wrt)
+    found: dict[str, Any] = {}
+    for name in wanted:
+        prefix = tuple(primals.trees)[name] if isinstance(name, int) else name
+        below = (f"{prefix}.", f"{prefix}[")
+        part = {p: x for p, x in point.items() if p == prefix or p.startswith(below)}
+        if not part:
+            known = ", ".join(map(repr, point))
+            raise InvalidInput(
+                f"wrt names {name!r}, and there is no such primal: there are {known}"
+            )
+        found |= part
+    return found
+
+
+def _requiring(
+    signature: Callable, args: Sequence[Any], wrt: Sequence[str | int] | str | None
+) -> tuple[Sequence[str | int] | str | None, tuple[str, ...]]:
+    """Returns which arguments of a function are differentiated, and what to say of the others."""
+    floating = _floating(signature, args)
+    if wrt is not None:
+        return wrt, ()
+    trees = args[0] if len(args) == 1 and isinstance(args[0], Mapping) else args
+    marked = [key for key in floating if any(map(_requires, leaves(trees[key], "").values()))]
+    if not marked or marked == floating:
+        return floating, ()
+    names = tuple(primals_of(signature, args, floating).trees)
+    data = [key if isinstance(key, str) else names[key] for key in floating if key not in marked]
+    said = f"{', '.join(data)}: no gradient is required, so taken as data; wrt=... differentiates"
+    return marked, (said,)
+
+
+def _requires(leaf: Any) -> bool:
+    return bool(getattr(leaf, "requires_grad", False))
+
+
+def _floating(signature: Callable, args: Sequence[Any]) -> list[Any]:
+    """Returns the keys of the arguments that hold floating tensors."""
+    by_name = len(args) == 1 and isinstance(args[0], Mapping)
+    pairs = args[0].items() if by_name else enumerate(args)
+    return [
+        key
+        for key, tree in pairs
+        if any(
+            backends.is_floating(leaf) and hasattr(leaf, "requires_grad")
+            for leaf in leaves(tree, "").values()
+        )
+    ]
+
+
+def _is_rule(thing: Callable, primals: Primals, title: str) -> bool:
+    """Whether a function returns (y, pullback): then its own claim is what is checked."""
+    arrays = {n: backends.of(x).copy(x) for n, x in primals.point.items()}
+    args, kwargs = primals.arguments(arrays)
+    result = call(thing, args, kwargs, title)
+    return isinstance(result, tuple) and len(result) == 2 and callable(result[1])
+
+
+def _misfit(error: str, title: str) -> Finding | None:
+    """Returns the finding of what autograd refused, None where it is another error."""
+    for pattern, kind, words in MISFITS:
+        match = pattern.search(error)
+        if match:
+            message = f"the backward of {title}: {words.format(*match.groups())}"
+            return Finding(kind=kind, message=message)
+    return None
+
+
+def _title(thing: Any) -> str:
+    owner = getattr(thing, "__self__", None)
+    if inspect.isclass(owner) and getattr(thing, "__name__", "") == "apply":
+        return owner.__name__
+    return name_of(thing)
+
+
+def _signature(thing: Any) -> Callable[..., Any]:
+    """Returns a callable whose parameters are those of the thing: of a Function, its forward's."""
+    owner = getattr(thing, "__self__", None)
+    if not (inspect.isclass(owner) and getattr(thing, "__name__", "") == "apply"):
+        return thing
+    function: Any = owner
+    parameters = list(inspect.signature(function.forward).parameters.values())
+    with_context = "setup_context" not in vars(function)
+
+    def anonymous(*args: Any) -> None: ...
+
+    kept = parameters[1:] if with_context else parameters
+    anonymous.__signature__ = inspect.Signature(kept)  # pyright: ignore
+    return anonymous
