@@ -18,7 +18,7 @@ from gradcheck.oracles.reference import Witness, witness
 from gradcheck.probes import cotangents, probes
 from gradcheck.subject import Subject
 from gradcheck.summary import BUDGET, not_measurable, notes, summed, undecided
-from gradcheck.verdict import JOINT, Comparison, Finding, Verdict, status_of
+from gradcheck.verdict import JOINT, Comparison, Finding, Status, Verdict, status_of
 
 
 def check(
@@ -93,6 +93,12 @@ class Result:
     findings: tuple[Finding, ...]
     comparisons: tuple[Comparison, ...]
     notes: tuple[str, ...]
+    probed: tuple[Probed, ...] = ()
+
+    @property
+    def status(self) -> Status:
+        """What the point's verdict would be."""
+        return status_of(self.findings, self.comparisons)
 
 
 def _checked(
@@ -111,10 +117,16 @@ def _walked(
 ) -> Result:
     audited = audit(Evaluator(subject, meter), lambda outputs: cotangents(outputs, rng))
     wider = escalated(audited)
-    result = _compared(audited, wider or audited.evaluator, other, allow, rng)
+    result = None
+    if wider is not None:
+        result = _in_wide(audited, wider, allow, rng) or _compared(audited, wider, allow, rng)
     if result is None:
-        result = _compared(audited, audited.evaluator, other, allow, rng)
+        result = _compared(audited, audited.evaluator, allow, rng)
     assert result is not None
+    if other is not None:
+        result = _with_witness(
+            result, witness(other, audited, [(p.probe, p.outcome) for p in result.probed])
+        )
     notes = (*audited.evaluator.subject.notes, *result.notes)
     return Result((*audited.findings, *result.findings), result.comparisons, notes)
 
@@ -122,11 +134,20 @@ def _walked(
 def _compared(
     audited: Audit,
     evaluator: Evaluator,
-    other: Subject | None,
     allow: float,
     rng: np.random.Generator,
+    narrow: Evaluator | None = None,
 ) -> Result | None:
-    """Returns the comparison of all sound primals; None: a wider precision is not borne out."""
+    """Returns the comparison of all sound primals; None: a wider precision is not borne out.
+
+    Args:
+        audited: what the audit left.
+        evaluator: evaluates the function.
+        allow: the relative error that is intended.
+        rng: draws the probes.
+        narrow: evaluates the function in the primals' own dtypes, where `evaluator` does not.
+    """
+    narrow = audited.evaluator if evaluator.precision is not None else narrow
     m = Measurement(audited, evaluator, allow, rng)
     point = {n: x for n, x in audited.evaluator.subject.point.items() if n in audited.sound}
     reason = not_measurable(m)
@@ -137,8 +158,8 @@ def _compared(
         m.listen(point)
         for probe in probes(point, rng):
             probed.append(m.walked(probe))
-            if probed[-1].outcome.status == "fail" and evaluator.precision is not None:
-                if not is_borne_out(probed[-1].line, audited.evaluator):
+            if probed[-1].outcome.status == "fail" and narrow is not None:
+                if not is_borne_out(probed[-1].line, narrow):
                     return None
         probed += [m.walked(probe) for probe in more_probes(point, probed, rng)]
         if any(p.outcome.status == "fail" for p in probed):
@@ -146,47 +167,44 @@ def _compared(
             probed = [m.walked_again(p) for p in probed]
     except BudgetSpent:
         pass
-    if evaluator.precision is not None and any(p.outcome.status == "fail" for p in probed):
-        result = _in_wide(audited, evaluator, other, allow, rng)
-        if result is not None:
-            return result
     comparisons, findings = summed(m, point, probed)
-    if other is not None:
-        report = witness(other, audited, [(p.probe, p.outcome) for p in probed])
-        comparisons, findings = _with_witness(comparisons, findings, report)
-    return Result(tuple(findings), tuple(comparisons), notes(m, findings))
+    return Result(tuple(findings), tuple(comparisons), notes(m, findings), tuple(probed))
 
 
 def _in_wide(
-    audited: Audit, evaluator: Evaluator, other: Subject | None, allow: float, rng: Any
+    audited: Audit, wider: Evaluator, allow: float, rng: np.random.Generator
 ) -> Result | None:
-    """Returns the comparison of the claim made in the wider precision, where that one is right.
+    """Returns the comparison of the claim made in a wider precision by the same pullback.
 
-    What then is left of the disagreement is the rounding of the narrow claim, judged on its own.
+    The formula is then judged without the rounding of the narrow claim, and the narrow claim by the
+    wide one. None: the pullback does not work there, or it gives something else than it does in the
+    primals' own precision, so that the narrow claim must be judged for itself.
     """
-    wide = widened(audited, evaluator)
-    result = None if wide is None else _compared(wide, wide.evaluator, other, allow, rng)
-    if wide is None or result is None or status_of(result.findings, result.comparisons) != "pass":
+    wide = widened(audited, wider)
+    if wide is None:
         return None
-    note = (
-        f"the pullback is right in {evaluator.precision}; in the primals' own precision it differs "
-        "by rounding"
-    )
     lost = tuple(lost_digits(audited, wide))
+    result = _compared(wide, wide.evaluator, allow, rng, narrow=audited.evaluator)
+    if result is None or (result.status != "pass" and any(f.severity == "error" for f in lost)):
+        return None
+    note = f"function and pullback were evaluated in {wider.precision}; the claim in the primals' "
+    note += "own precision differs by rounding only" if not lost else "own precision differs"
     return replace(result, findings=(*result.findings, *lost), notes=(*result.notes, note))
 
 
-def _with_witness(
-    comparisons: list[Comparison], findings: list[Finding], report: Witness
-) -> tuple[list[Comparison], list[Finding]]:
+def _with_witness(result: Result, report: Witness) -> Result:
     """Adds the third witness's rows, and says who is the odd one out."""
     named = [
         replace(f, message=f"{f.message}. {report.says[f.primal]}")
         if f.primal in report.says
         else f
-        for f in findings
+        for f in result.findings
     ]
-    return [*comparisons, *report.comparisons], [*named, *report.findings]
+    return replace(
+        result,
+        findings=(*named, *report.findings),
+        comparisons=(*result.comparisons, *report.comparisons),
+    )
 
 
 def _verdict(name: str, results: Sequence[Result], meter: Meter, seed: int) -> Verdict:

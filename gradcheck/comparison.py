@@ -22,16 +22,6 @@ ROUNDING_ULPS = 4.0
 """The claim is itself rounded: so many ulps of ‖x̄·v‖₂ are added to every bar."""
 
 
-def precision_floor(eps: float) -> float:
-    """Returns the relative error of a claim that is rounding, not a mistake, whatever the bar says.
-
-    Right code loses digits by cancellation that no jitter reveals: 1 + tanh(x) at x = -9.5 is right
-    to 1e-8 only. No mistake is that small along a probe of its own primal. Half of the digits in
-    float64 (1.5e-8), and 2^-16 in float32, where half of them would hide errors of 2e-4.
-    """
-    return eps**0.5 if eps < 2.0**-40 else 2.0 ** min(-3.0, np.log2(eps) + 7)
-
-
 NOTHING_ULPS = 2.0**12
 """A derivative is called zero where it is below so many ulps of the outputs at a step of the
 primal's whole scale; the verdict then says below what."""
@@ -83,6 +73,7 @@ def judged(
     weight: float,
     rounding: float,
     eps: float,
+    floor: float,
     allow: float = 0.0,
 ) -> Outcome:
     """Returns the outcome of one probe for cotangent k.
@@ -94,6 +85,7 @@ def judged(
         weight: ‖x̄·v‖₂.
         rounding: the bar of the claim's own rounding.
         eps: the spacing of the claim's own dtype.
+        floor: the relative error that counts as rounding of the claim, whatever the bar.
         allow: relative error that the user allows on purpose.
     """
     residual = float(estimate.residual[k])
@@ -112,13 +104,13 @@ def judged(
         reason = "" if failed else _too_small(weight, bar)
     elif weight <= bar and abs(residual) <= bar:
         reason = f"claimed and found to be zero within ±{number(bar, 2)}" if bar > 0 else ""
-    elif abs(residual) <= precision_floor(eps) * weight:
+    elif abs(residual) <= floor * weight:
         status = "pass"
     elif abs(residual) > FAIL_BARS * bar:
         status = "fail"
     elif abs(residual) > bar:
         status = "grey"
-    return Outcome(status, claimed, residual, bar, weight, precision_floor(eps), reason)
+    return Outcome(status, claimed, residual, bar, weight, floor, reason)
 
 
 def _is_decided_zero(estimate: Estimate, k: int, bar: float, weight: float, eps: float) -> bool:

@@ -17,6 +17,7 @@ from gradcheck.errors import EvaluationError
 from gradcheck.evaluation import BudgetSpent, Evaluator, flat
 from gradcheck.oracles.finite_difference import Line
 from gradcheck.probes import scale
+from gradcheck.structure import entry
 from gradcheck.verdict import Finding, number
 
 WIDE = "float64"
@@ -28,7 +29,14 @@ see that it is the same function, loose enough for an ill-conditioned one."""
 TRIAL_STEP = 2.0**-6
 
 ROUNDING_ULPS = 256.0
-"""The rounding of a backward pass of usual depth, in ulps of its largest terms."""
+LOW_ULPS = 32.0
+"""The rounding of a backward pass of usual depth, in ulps of its largest terms; in float16 and
+bfloat16 fewer, or nothing would be seen (a quarter of the largest term in bfloat16)."""
+
+LOW_EPS = 2.0**-12
+GAIN = 2.0**-4
+"""In these the claim as a whole, projected on the right one, may be off by so much at most: over
+many entries rounding averages out, a missing factor does not."""
 
 GROSS = 2.0**-7
 """Digits lost beyond this share of the gradient's scale are an error, not a warning."""
@@ -49,8 +57,9 @@ def escalated(audited: Audit) -> Evaluator | None:
     ours, theirs = flat(outputs), flat(audited.outputs)
     if ours.size != theirs.size or not np.isfinite(ours).all():
         return None
-    size = float(np.max(np.abs(theirs), initial=0.0))
-    return wide if np.all(np.abs(ours - theirs) <= AGREEMENT * size) else None
+    told = np.isfinite(theirs)  # what overflows in the narrower precision tells nothing
+    size = float(np.max(np.abs(theirs[told]), initial=0.0))
+    return wide if np.all(np.abs(ours - theirs)[told] <= AGREEMENT * size) else None
 
 
 def widened(audited: Audit, wide: Evaluator) -> Audit | None:
@@ -61,15 +70,21 @@ def widened(audited: Audit, wide: Evaluator) -> Audit | None:
         outputs = wide.outputs(point)
         for cotangent in audited.cotangents:
             pulled = wide.pullback(cotangent, outputs, point).cotangents
-            if not all(_is_wide(pulled.get(name), point[name]) for name in audited.sound):
+            returned = [name for name in audited.sound if name not in audited.missing]
+            if not all(_is_wide(pulled.get(name), point[name]) for name in returned):
                 return None
-            gradients.append({n: backends.of(g).values(g) for n, g in pulled.items()})
+            given = {n: pulled[n] for n in audited.sound if n in pulled}
+            gradients.append({n: backends.of(g).values(g) for n, g in given.items()})
     except (EvaluationError, BudgetSpent):
         return None
     zeros = {name: np.zeros(backends.coordinates(x)) for name, x in point.items()}
     return replace(
         audited,
-        evaluator=Evaluator(audited.evaluator.subject.at(point), audited.evaluator.meter),
+        evaluator=Evaluator(
+            audited.evaluator.subject.at(point),
+            audited.evaluator.meter,
+            rounded=audited.evaluator.claim_eps,
+        ),
         outputs=outputs,
         gradients=[zeros | gradient for gradient in gradients],
         findings=(),
@@ -94,20 +109,23 @@ def lost_digits(audited: Audit, wide: Audit) -> Iterator[Finding]:
             float(np.max(np.abs(full), initial=0.0)), output / scale(audited.evaluator.point[name])
         )
         error = np.abs(narrow - full)
-        if not np.any(error > ROUNDING_ULPS * eps * size):
+        ulps = ROUNDING_ULPS if eps < LOW_EPS else LOW_ULPS
+        gain = abs(np.vdot(narrow - full, full)) > GAIN * max(np.vdot(full, full), eps * size**2)
+        if not np.any(error > ulps * eps * size) and not (eps > LOW_EPS and gain):
             continue
         worst = np.unravel_index(int(np.argmax(error)), error.shape)
         index = tuple(int(i) for i in worst)
         gross = float(error[index]) > GROSS * size
+        where, indices = entry(name, index, audited.evaluator.point[name])
         yield Finding(
             kind="precision",
             primal=name,
-            indices=(index,),
+            indices=(indices,),
             claimed=float(narrow[index]),
             true=float(full[index]),
             severity="error" if gross else "warning",
             message=(
-                f"{name}{list(index) if index else ''}: claimed {number(float(narrow[index]), 4)}, "
+                f"{where}: claimed {number(float(narrow[index]), 4)}, "
                 f"and {number(float(full[index]), 4)} by the same code in {WIDE}: digits are lost "
                 "in the narrower precision (a difference of large numbers, an overflow)"
             ),

@@ -23,6 +23,16 @@ class BudgetSpent(Exception):
     """The next evaluation would exceed the budget; caught by the road, never seen by users."""
 
 
+def precision_floor(eps: float) -> float:
+    """Returns the relative error of a claim that is rounding, not a mistake, whatever the bar says.
+
+    Right code loses digits by cancellation that no jitter reveals: 1 + tanh(x) at x = -9.5 is right
+    to 1e-8 only. No mistake is that small along a probe of its own primal. Half of the digits in
+    float64 (1.5e-8), and 2^-16 in float32, where half of them would hide errors of 2e-4.
+    """
+    return eps**0.5 if eps < 2.0**-40 else 2.0 ** min(-3.0, np.log2(eps) + 7)
+
+
 @dataclass
 class Meter:
     """Counts what a check costs.
@@ -58,12 +68,15 @@ class Evaluator:
         precision: None for the primals' own dtypes, else the wider dtype of the evaluations.
         heard: significand bits that the function was found to have, where they are fewer than its
             primals' (it computes in float32 inside).
+        rounded: the spacing of the dtype in which the subject was given, where it is checked in a
+            wider one: its constants may be rounded to that.
     """
 
     subject: Subject
     meter: Meter = field(default_factory=Meter)
     precision: str | None = None
     heard: int = 64
+    rounded: float = 0.0
 
     @cached_property
     def point(self) -> dict[str, Any]:
@@ -78,6 +91,10 @@ class Evaluator:
         own = min(backends.of(x).precision(x).bits for x in self.point.values())
         return min(own, self.heard, FLOAT64_BITS)
 
+    def floor_of(self, names: Iterable[str]) -> float:
+        """Returns the relative error of a claim for some primals that is rounding, no mistake."""
+        return max(precision_floor(self.eps_of(names)), 2 * self.rounded)
+
     @cached_property
     def claim_eps(self) -> float:
         """The coarsest spacing among the primals' own dtypes: the claim is rounded to it."""
@@ -87,7 +104,7 @@ class Evaluator:
         """Returns the coarsest spacing among the dtypes of some primals."""
         point = self.subject.point
         own = max(backends.of(point[n]).precision(point[n]).eps for n in names)
-        return max(own, 2.0 ** (1 - self.heard))
+        return max(own, 2.0 ** (1 - min(self.heard, FLOAT64_BITS)))
 
     def outputs(self, point: Point) -> dict[str, Any]:
         """Returns the outputs at a point, by name.

@@ -9,14 +9,17 @@ from gradcheck import backends
 from gradcheck.comparison import Outcome
 from gradcheck.diagnosis import diagnosed
 from gradcheck.localisation import Located
+from gradcheck.structure import entry
 from gradcheck.verdict import Finding, number
 
 
 def located_finding(found: Located, arrays: Mapping[str, Any], *, missing: bool) -> Finding:
     """Returns the finding of a primal that was looked at entry by entry."""
+    x = arrays[found.primal]
     worst = found.indices[0]
     claimed, true, bar = found.claimed[worst], found.true[worst], found.bar[worst]
-    where = f"{found.primal}{list(worst)}" if worst else found.primal
+    where, _ = entry(found.primal, worst, x)
+    indices = tuple(dict.fromkeys(entry(found.primal, index, x)[1] for index in found.indices))
     count = len(found.indices)
     facts = _facts(float(claimed), float(true), float(bar))
     if missing:
@@ -32,7 +35,7 @@ def located_finding(found: Located, arrays: Mapping[str, Any], *, missing: bool)
     return Finding(
         kind="missing" if missing else "value",
         primal=found.primal,
-        indices=found.indices,
+        indices=indices,
         claimed=float(claimed),
         true=float(true),
         bar=float(bar),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gradcheck import backends
-from gradcheck.comparison import FAIL_BARS, ROUNDING_ULPS, precision_floor
+from gradcheck.comparison import FAIL_BARS, ROUNDING_ULPS
 from gradcheck.oracles.finite_difference import Estimate, Line, estimate, settled
 from gradcheck.probes import WIDE, scale, signed, sizes, spread
 
@@ -171,4 +171,5 @@ def _rounding(line: Line, claimed: np.ndarray) -> np.ndarray:
     """Returns the rounding of each claimed entry that is no mistake."""
     eps = line.evaluator.claim_eps
     largest = ROUNDING_ULPS * eps * np.max(np.abs(claimed), initial=0.0)
-    return largest + precision_floor(eps) * np.abs(claimed) / FAIL_BARS
+    floor = line.evaluator.floor_of(line.evaluator.subject.point)
+    return largest + floor * np.abs(claimed) / FAIL_BARS

@@ -191,6 +191,7 @@ class Measurement:
                     weight=size,
                     rounding=rounding,
                     eps=eps,
+                    floor=self.evaluator.floor_of(probe.tangent),
                     allow=self.allow,
                 )
             )

@@ -7,6 +7,8 @@ person would reach them: `params.W`, `layers[0].b`.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from gradcheck import backends
+
 
 def leaves(tree: Any, name: str) -> dict[str, Any]:
     """Returns the leaves of a structure by name.
@@ -71,6 +73,20 @@ def describe(value: Any) -> str:
     if isinstance(value, (tuple, list)):
         return f"{kind} of {len(value)}"
     return kind
+
+
+def entry(name: str, index: tuple[int, ...], x: Any) -> tuple[str, tuple[int, ...]]:
+    """Returns how a person calls one of the coordinates of an array, and its index in the array.
+
+    >>> import numpy as np
+    >>> entry("W", (3, 0), np.zeros((4, 2))), entry("z", (3, 1), np.zeros(4, complex))
+    (('W[3, 0]', (3, 0)), ('z[3].imag', (3,)))
+    """
+    part = ""
+    if backends.of(x).is_complex(x):
+        *head, last = index
+        index, part = tuple(head), (".real", ".imag")[last]
+    return f"{name}{list(index) if index else ''}{part}", index
 
 
 def _walk(tree: Any, name: str) -> Iterator[tuple[str, Any]]:
