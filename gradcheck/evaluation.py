@@ -70,6 +70,7 @@ class Evaluator:
             primals' (it computes in float32 inside).
         rounded: the spacing of the dtype in which the subject was given, where it is checked in a
             wider one: its constants may be rounded to that.
+        stepped: whether the function is piecewise constant: it stands still in between.
     """
 
     subject: Subject
@@ -77,6 +78,7 @@ class Evaluator:
     precision: str | None = None
     heard: int = 64
     rounded: float = 0.0
+    stepped: bool = False
 
     @cached_property
     def point(self) -> dict[str, Any]:
@@ -90,6 +92,11 @@ class Evaluator:
         """The significand bits of the narrowest primal, as it is evaluated."""
         own = min(backends.of(x).precision(x).bits for x in self.point.values())
         return min(own, self.heard, FLOAT64_BITS)
+
+    @property
+    def first_step(self) -> float:
+        """The step with which a ladder starts: between the steps of a piecewise constant one."""
+        return 2.0 ** -round(self.bits / (2 if self.stepped else 6))
 
     def floor_of(self, names: Iterable[str]) -> float:
         """Returns the relative error of a claim for some primals that is rounding, no mistake."""

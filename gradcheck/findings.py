@@ -10,7 +10,7 @@ from gradcheck.comparison import Outcome
 from gradcheck.diagnosis import diagnosed
 from gradcheck.localisation import Located
 from gradcheck.structure import entry
-from gradcheck.verdict import Finding, number
+from gradcheck.verdict import Comparison, Finding, number
 
 
 def located_finding(found: Located, arrays: Mapping[str, Any], *, missing: bool) -> Finding:
@@ -58,6 +58,28 @@ def probe_finding(name: str, outcome: Outcome, *, missing: bool) -> Finding:
         true=true,
         bar=outcome.bar,
         ratio=outcome.claimed / true if true else None,
+        message=message,
+    )
+
+
+def coarse_finding(row: Comparison, probes: int, *, missing: bool) -> Finding:
+    """Returns the finding of a primal that was judged by regression over many probes."""
+    if missing or row.claimed == 0.0:
+        said = "no gradient is returned" if missing else "the claim is zero"
+        message = f"{row.primal}: {said}, and the function depends on it"
+    else:
+        message = (
+            f"{row.primal}: over {probes} random directions the claim is "
+            f"{number(row.claimed / row.true, 3)} times what the function does "
+            f"(± {number(row.bar / row.claimed, 1)}); {row.reason}"
+        )
+    return Finding(
+        kind="missing" if missing else "value",
+        primal=row.primal,
+        claimed=row.claimed,
+        true=row.true,
+        bar=row.bar,
+        ratio=row.claimed / row.true if row.true else None,
         message=message,
     )
 

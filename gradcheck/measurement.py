@@ -9,10 +9,10 @@ import numpy as np
 from gradcheck.comparison import ROUNDING_ULPS, Outcome, judged
 from gradcheck.contract import Audit
 from gradcheck.evaluation import Evaluator, dot, flat, weight
+from gradcheck.fineness import fineness
 from gradcheck.noise import (
-    FLOAT32_BITS,
+    LOW_BITS,
     Z,
-    far_ulps,
     function_noise,
     gradient_noise,
     symmetric_noise,
@@ -93,12 +93,18 @@ class Measurement:
 
     def listen(self, point: Any) -> None:
         """Measures the noise of the function, if there is anything to compare."""
-        if point:
+        if not point or self.evaluator.bits <= LOW_BITS:
+            return
+        gradients, own = self.usable_gradients(), self.evaluator
+        bits = fineness(own, self.base, self.weights, gradients, self.rng)
+        if bits == 0:
+            self.evaluator = replace(own, stepped=True)
+        elif bits < own.bits:
+            self.evaluator = replace(own, heard=bits)
+        if self.evaluator.bits > LOW_BITS:
             self.sigma, self.radius = function_noise(
-                self.evaluator, self.base, self.weights, self.usable_gradients(), self.rng
+                own, self.base, self.weights, gradients, self.rng, narrow=0 < bits < own.bits
             )
-            if self.radius > far_ulps(self.evaluator.bits):
-                self.evaluator = replace(self.evaluator, heard=FLOAT32_BITS)
 
     def usable_gradients(self) -> list[dict[str, np.ndarray]]:
         """Returns the claimed gradients with zero for what is not finite."""
@@ -132,7 +138,7 @@ class Measurement:
         """Runs the ladder along a probe, and looks closer where the claim disagrees."""
         before = self.evaluator.meter.evaluations - 2 * len(levels or {})
         line = replace(self.line(probe.tangent), levels=dict(levels or {}))
-        if not line.add(2.0 ** -round(self.evaluator.bits / 6)):
+        if not line.add(self.evaluator.first_step):
             # Part of the step leaves the domain: move each entry by a share of itself.
             point = self.audited.evaluator.subject.point
             probe = replace(probe, tangent=tangent(point, probe.primals, self.rng, relative=True))

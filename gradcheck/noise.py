@@ -20,6 +20,9 @@ NEAR_ULPS = 4
 
 FLOAT32_BITS = 24
 
+LOW_BITS = 14
+"""With so many bits or fewer there is nothing to listen to: claims are judged by regression."""
+
 COARSER_RADIUS = 32
 FROZEN = 0.25
 """Share of the outputs that may stand still under the jitter (dead units do, near their kinks)."""
@@ -60,6 +63,8 @@ def function_noise(
     weights: np.ndarray,
     gradients: list[dict[str, np.ndarray]],
     rng: np.random.Generator,
+    *,
+    narrow: bool,
 ) -> tuple[np.ndarray, int]:
     """Returns σ, the standard deviation of the rounding error of ⟨u, f⟩, for each cotangent u.
 
@@ -71,38 +76,31 @@ def function_noise(
         weights: the cotangents as rows.
         gradients: the claimed pullback of each cotangent.
         rng: draws the jitter.
+        narrow: whether the function computes in float32 inside, its primals being float64.
     """
-    sigma = _floor(base, weights, evaluator)
+    sigma = _floor(base, weights, FLOAT32_BITS if narrow else evaluator.bits)
     far, coarsest = far_ulps(evaluator.bits), 2 ** (evaluator.bits - 12)
-    large = _jitters(evaluator, base, gradients, coarsest, 1, rng)[0]
-    narrow = evaluator.bits > FLOAT32_BITS and _is_float32(base + large, large)
+    large = jitters(evaluator, base, gradients, coarsest, 1, rng)[0] if narrow else np.empty(0)
     ulps = NEAR_ULPS
     while ulps <= coarsest:
-        changes, linear = _jitters(evaluator, base, gradients, ulps, JITTERS, rng)
+        changes, linear = jitters(evaluator, base, gradients, ulps, JITTERS, rng)
         spread = np.std(changes @ weights.T - linear, axis=0, ddof=1)
         sigma = np.maximum(sigma, np.where(np.isfinite(spread), spread, 0.0))
         # Outputs that stand still under a jitter, and move under a large one, are listened to at
         # larger radii: the noise of float32 shows only there.
-        frozen = large.any(axis=0) & ~changes.any(axis=0)
-        if ulps >= far and not (narrow and frozen.sum() > FROZEN * large.any(axis=0).sum()):
+        if ulps >= far and not (narrow and _is_frozen(large, changes)):
             break
         ulps = far if ulps < far else ulps * COARSER_RADIUS
     return sigma, (max(min(ulps, coarsest), far + 1) if narrow else far)
 
 
-def _is_float32(values: np.ndarray, changes: np.ndarray) -> bool:
-    """Whether all outputs that respond are float32 numbers: then the function computes in float32.
-
-    That outputs stand still under a small jitter says less: saturated ones do.
-    """
-    responding = values[:, changes.any(axis=0)]
-    if not responding.size or not np.isfinite(responding).all():
-        return False
-    with np.errstate(over="ignore"):
-        return bool(np.all(responding.astype(np.float32) == responding))
+def _is_frozen(large: np.ndarray, changes: np.ndarray) -> bool:
+    """Whether more of the outputs stand still than dead units account for."""
+    moving = large.any(axis=0)
+    return bool((moving & ~changes.any(axis=0)).sum() > FROZEN * moving.sum())
 
 
-def _jitters(
+def jitters(
     evaluator: Evaluator,
     base: np.ndarray,
     gradients: list[dict[str, np.ndarray]],
@@ -131,7 +129,7 @@ def symmetric_noise(
 
     Twice the evaluations of `function_noise`, whose σ a wrong claim inflates; at its last radius.
     """
-    spreads = [_floor(base, weights, evaluator)]
+    spreads = [_floor(base, weights, evaluator.bits)]
     for ulps in (NEAR_ULPS, radius):
         sums = []
         for _ in range(JITTERS):
@@ -170,8 +168,12 @@ def gradient_noise(
     return spread if np.isfinite(spread) else 0.0
 
 
-def _floor(base: np.ndarray, weights: np.ndarray, evaluator: Evaluator) -> np.ndarray:
+def _floor(base: np.ndarray, weights: np.ndarray, bits: int) -> np.ndarray:
     """Returns the noise of rounding each output once, to half a unit in its last place."""
-    eps = 2.0 ** (1 - evaluator.bits)
-    ulps = eps * 2.0 ** np.floor(np.log2(np.maximum(np.abs(base), np.finfo(np.float64).tiny)))
-    return np.sqrt(np.square(weights) @ np.square(ulps) / 12.0)
+    return np.sqrt(np.square(weights) @ np.square(ulps_of(base, bits)) / 12.0)
+
+
+def ulps_of(base: np.ndarray, bits: int) -> np.ndarray:
+    """Returns the unit in the last place of each output."""
+    tiny = np.finfo(np.float64).tiny
+    return 2.0 ** (1 - bits + np.floor(np.log2(np.maximum(np.abs(base), tiny))))

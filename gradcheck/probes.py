@@ -77,7 +77,12 @@ def tangent(
             whose entries differ by orders of magnitude stays within the function's domain.
     """
     lengths = {n: sizes(point[n]) if relative else scale(point[n]) for n in names}
-    return {n: signed(rng, backends.coordinates(point[n])) * lengths[n] for n in names}
+    return {n: _directed(rng, backends.coordinates(point[n])) * lengths[n] for n in names}
+
+
+def _directed(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Returns random values ±(½ … 1): no two alike, so that swapped entries never cancel."""
+    return rng.uniform(0.5, 1.0, shape) * (rng.integers(0, 2, shape) * 2.0 - 1.0)
 
 
 def spread(x: Any) -> float:
@@ -110,8 +115,10 @@ def cotangents(outputs: Mapping[str, Any], rng: np.random.Generator) -> list[dic
 
 
 def signed(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Returns random values ±(½ … 1), multiples of 1/128."""
-    magnitudes = rng.integers(STEPS_OF_ONE_HALF, 2 * STEPS_OF_ONE_HALF, shape, endpoint=True)
+    """Returns random values ±(½ … 1), multiples of 1/128; no two alike where there are few."""
+    size, most = int(np.prod(shape)), STEPS_OF_ONE_HALF + 1
+    drawn = rng.permutation(most)[:size] if size <= most else rng.integers(0, most, size)
+    magnitudes = STEPS_OF_ONE_HALF + drawn.reshape(shape)
     signs = rng.integers(0, 2, shape) * 2.0 - 1.0
     return np.asarray(signs * magnitudes / (2.0 * STEPS_OF_ONE_HALF))
 

@@ -55,9 +55,9 @@ def summed(
     for name in point:
         own = [p for p in probed if p.probe.primals == (name,)]
         if not own:
-            empty = backends.size(point[name]) == 0
-            row = undecided(name, m.oracle, BUDGET)
-            comparisons.append(_empty(row) if empty else row)
+            nothing = backends.size(point[name]) == 0
+            row = empty(name, m.oracle) if nothing else undecided(name, m.oracle, BUDGET)
+            comparisons.append(row)
             continue
         chosen = _speaker(own)
         finding = None
@@ -255,6 +255,12 @@ def undecided(name: str, oracle: str, reason: str) -> Comparison:
     )
 
 
+def empty(name: str, oracle: str) -> Comparison:
+    """Returns the row of a primal without entries."""
+    row = undecided(name, oracle, "it has no entries")
+    return replace(row, status="pass", claimed=0.0, true=0.0, bar=0.0)
+
+
 def _decided(row: Comparison, finding: Finding | Literal[False] | None) -> Comparison:
     """Returns the row after its entries were looked at one by one (False: nothing wrong)."""
     if finding:
@@ -265,10 +271,6 @@ def _decided(row: Comparison, finding: Finding | Literal[False] | None) -> Compa
     if row.reason == ON_KINK:
         return replace(row, status="inconclusive", resolution=None, reason=TOO_MANY_KINKS)
     return row
-
-
-def _empty(row: Comparison) -> Comparison:
-    return replace(row, status="pass", claimed=0.0, true=0.0, bar=0.0, reason="it has no entries")
 
 
 def _speaker(own: list[Probed]) -> Probed:

@@ -106,6 +106,7 @@ class Level:
         low: the sum over the outputs of the smaller of the two changes.
         high: the sum of the larger ones.
         moved: how far the outputs moved, root sum of squares, the claim not subtracted.
+        claimed: the change from x₋ to x₊ that the claim says.
     """
 
     up: np.ndarray
@@ -113,6 +114,7 @@ class Level:
     low: np.ndarray
     high: np.ndarray
     moved: np.ndarray
+    claimed: np.ndarray
 
 
 @dataclass
@@ -206,6 +208,7 @@ def _level(
         low=both - apart - claimed,
         high=both + apart - claimed,
         moved=np.sqrt(np.square(weights) @ squares),
+        claimed=forward + backward,
     )
 
 
@@ -219,12 +222,16 @@ def estimate(line: Line, target: Callable[[], np.ndarray]) -> Estimate | None:
     if not _start(line):
         return None
     best = _tableau(line)
+    if line.evaluator.stepped and not any(level.moved.any() for level in line.levels.values()):
+        # Between two steps of a piecewise constant function there is nothing, rounding included.
+        nothing = np.zeros_like(best.bar)
+        return replace(best, bar=nothing, noise=nothing, still=~nothing.astype(bool))
     coarser = stale = 0
     while len(line.levels) < MOST_LEVELS and stale < PATIENCE:
         open_ = (best.bar > target()) & (np.abs(best.residual) <= 4 * best.bar)
         if not open_.any():
             break
-        if (best.noise > best.bar / 2)[open_].any():
+        if (best.noise > best.bar / 2)[open_].any() and not line.evaluator.stepped:
             # Noise falls like 1/t; how far it can is not known (a bias of 1e-12 among activations
             # of 1 allows t = 2^40), so the jumps double.
             t = line.steps[0] * 2.0 ** min(2**coarser, MOST_DOUBLINGS)
@@ -301,7 +308,8 @@ def _is_frozen(line: Line, t: float, k: int) -> bool:
 
     Part of it is then computed in a lower precision than its primals, and small steps show nothing.
     """
-    return line.levels[t].moved[k] == 0.0 and line.levels[line.steps[0]].moved[k] > 0.0
+    stands = line.levels[t].moved[k] == 0.0 and line.levels[line.steps[0]].moved[k] > 0.0
+    return stands and not line.evaluator.stepped
 
 
 def _one_sided(line: Line, k: int, steps: list[float]) -> tuple[bool, float, float]:
@@ -361,7 +369,7 @@ def _largest_change(line: Line, k: int) -> float:
 
 def _start(line: Line) -> bool:
     """Evaluates the first levels, further down where the function is not finite there."""
-    t = 2.0 ** -round(line.evaluator.bits / 6)
+    t = line.evaluator.first_step
     smallest = 2.0 ** -(line.evaluator.bits - 4)
     while not line.add(t):
         t /= 16

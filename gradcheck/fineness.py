@@ -1,0 +1,163 @@
+"""How fine a function is: the digits with which it computes inside, or whether it moves in steps.
+
+A function of float64 arrays may round to float32, float16 or bfloat16 on its way; then small steps
+show nothing of it, and the claim must be compared at larger ones. Or it may be piecewise constant
+(round, sign, argmax): then small steps show all of it, and its derivative is zero. Both stand still
+under a small jitter. What tells them apart is how far a single entry must move to be seen: a
+format's spacing is a fixed small share of the entry, the step of a quantiser is not.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from gradcheck import backends
+from gradcheck.evaluation import Evaluator
+from gradcheck.noise import FLOAT32_BITS, FROZEN, far_ulps, jitters, ulps_of
+from gradcheck.probes import scale
+
+FORMATS = ((FLOAT32_BITS, 2.0**-19), (11, 2.0**-8), (8, 2.0**-5))
+"""Significand bits of the formats in which functions compute inside, and the share of an entry by
+which it must move to be seen through them: eight spacings and more."""
+
+CROSSING = 2.0
+"""An entry moved by twice itself changes its sign, and crosses the steps of a quantiser."""
+
+LOUD_ULPS = 2.0**12
+"""A crossing must move some output by so many ulps: a 2^-5 of it would then still be seen."""
+
+SEEN_ULPS = 2.0**6
+"""A smooth function is asked for a move that should be so many ulps, by what a crossing does."""
+
+ENTRIES = 16
+
+WIDE_BITS = 7
+"""The large jitter: 2^-7 of the primals' scale."""
+
+VISIBLE_ULPS = 8.0
+"""An output that moves at a large jitter would, were it smooth, move by so many ulps at a small
+one; where it stands still there, it moves in steps."""
+
+UNLIKE = 0.5
+"""A claim that misses so much of what a large jitter does may be that of a quantiser."""
+
+
+def fineness(
+    evaluator: Evaluator,
+    base: np.ndarray,
+    weights: np.ndarray,
+    gradients: list[dict[str, np.ndarray]],
+    rng: np.random.Generator,
+) -> int:
+    """Returns the bits of the function; 0 where it is piecewise constant.
+
+    Args:
+        evaluator: the subject.
+        base: f at the point, as one vector.
+        weights: the cotangents as rows.
+        gradients: the claimed pullback of each cotangent.
+        rng: draws the jitter.
+    """
+    own, wide = evaluator.bits, 2 ** (evaluator.bits - 1 - WIDE_BITS)
+    large, linear = jitters(evaluator, base, gradients, wide, 1, rng)
+    if not np.isfinite(large).all():
+        return own
+    responding = large[0] != 0
+    bits = _format(base[responding] + large[0][responding], large[0][responding], own)
+    if bits < own:
+        return bits
+    far = far_ulps(own)
+    small, _ = jitters(evaluator, base, gradients, far, 2, rng)
+    visible = np.abs(large[0]) > VISIBLE_ULPS * ulps_of(base, evaluator.bits) * (wide / far)
+    frozen = responding & visible & ~small.any(axis=0)
+    found = weights @ large[0]
+    sizes = np.maximum(np.abs(found), np.abs(linear[0]))
+    loud = sizes > VISIBLE_ULPS * (np.abs(weights) @ ulps_of(base, evaluator.bits))
+    unlike = (np.abs(found - linear[0]) > UNLIKE * sizes) & loud
+    if np.sum(frozen) > FROZEN * np.sum(responding) or unlike.any():
+        return _by_entries(evaluator, base, rng)
+    return own
+
+
+def _by_entries(evaluator: Evaluator, base: np.ndarray, rng: np.random.Generator) -> int:
+    """Returns the bits by how far single entries must move to be seen.
+
+    Asked are those whose crossing the outputs see well: what then is not seen of a small move is
+    below a step, not below rounding. A few move at any step where the function is as fine as its
+    primals (dead and saturated units do not); most of those that move at all do through a format.
+    """
+    drawn = [
+        (name, i, _jump(evaluator, base, name, i, CROSSING)) for name, i in _drawn(evaluator, rng)
+    ]
+    entries = [entry for entry in drawn if entry[2] >= LOUD_ULPS]
+    least = 2.0 ** -(evaluator.bits * 2 / 3)
+    own = [_jump(evaluator, base, n, i, max(least, SEEN_ULPS / jump)) for n, i, jump in entries]
+    if not entries or any(own):
+        return evaluator.bits
+    scales = [(bits, share) for bits, share in FORMATS if bits < evaluator.bits]
+    seen = [
+        sum(_jump(evaluator, base, n, i, share) > 0 for n, i, _ in entries) for _, share in scales
+    ]
+    if not scales or seen[-1] <= FROZEN * len(entries):
+        return 0
+    return next(
+        bits
+        for (bits, _), count in zip(scales, seen, strict=True)
+        if count >= (1 - FROZEN) * seen[-1]
+    )
+
+
+def _drawn(evaluator: Evaluator, rng: np.random.Generator) -> list[tuple[str, int]]:
+    """Returns the names and flat indices of some coordinates, zeros last."""
+    places = [
+        (name, i, value == 0)
+        for name, x in evaluator.point.items()
+        for i, value in _sample(backends.of(x).values(x).ravel(), rng)
+    ]
+    order = rng.permutation(len(places))
+    kept = sorted((places[i] for i in order), key=lambda place: place[2])
+    return [(name, i) for name, i, _ in kept[:ENTRIES]]
+
+
+def _sample(values: np.ndarray, rng: np.random.Generator) -> list[tuple[int, float]]:
+    drawn = rng.choice(values.size, min(values.size, ENTRIES), replace=False)
+    return [(int(i), float(values[i])) for i in drawn]
+
+
+def _jump(evaluator: Evaluator, base: np.ndarray, name: str, i: int, share: float) -> float:
+    """Returns how far the outputs move, in ulps, as one coordinate does by a share of itself."""
+    x = evaluator.point[name]
+    backend = backends.of(x)
+    values = backend.values(x)
+    direction = np.zeros(values.size)
+    direction[i] = share * (abs(float(values.flat[i])) or scale(x))
+    largest = 0.0
+    for sign in (1.0, -1.0):
+        moved = backend.step(x, sign, direction.reshape(values.shape))
+        seen = evaluator.values({**evaluator.point, name: moved})
+        if seen.size == base.size:
+            jumps = np.abs(seen - base) / ulps_of(base, evaluator.bits)
+            largest = max(largest, float(np.max(jumps[np.isfinite(jumps)], initial=0.0)))
+    return largest
+
+
+def _format(values: np.ndarray, changes: np.ndarray, own: int) -> int:
+    """Returns the bits of the narrowest format whose numbers the outputs are that respond.
+
+    Only where they also move in its spacing, or have more digits than a half precision: the values
+    of a quantiser are few enough to be numbers of any format.
+    """
+    if not values.size:
+        return own
+    steps = np.abs(changes) / np.maximum(np.abs(values), np.finfo(np.float64).tiny)
+    for bits, _ in reversed(FORMATS):
+        if bits < own and np.all(_rounded(values, bits) == values):
+            fine = bits == FLOAT32_BITS or float(steps.min()) < 2.0 ** (4 - bits)
+            return bits if fine else own
+    return own
+
+
+def _rounded(values: np.ndarray, bits: int) -> Any:
+    """Returns values rounded to so many significand bits."""
+    mantissa, exponent = np.frexp(values)
+    return np.ldexp(np.round(np.ldexp(mantissa, bits)), exponent - bits)
