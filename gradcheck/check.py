@@ -17,7 +17,7 @@ from gradcheck.low_precision import compared_coarsely
 from gradcheck.measurement import Measurement, Probed, more_probes
 from gradcheck.noise import LOW_BITS
 from gradcheck.oracles.reference import Witness, witness
-from gradcheck.probes import cotangents, probes
+from gradcheck.probes import cotangents, part_probe, parts, probes
 from gradcheck.subject import Subject
 from gradcheck.summary import BUDGET, not_measurable, notes, summed, undecided
 from gradcheck.verdict import JOINT, Comparison, Finding, Status, Verdict, status_of
@@ -167,6 +167,10 @@ def _compared(
                 if not is_borne_out(probed[-1].line, narrow):
                     return None
         probed += [m.walked(probe) for probe in more_probes(point, probed, rng)]
+        failing = {n for p in probed if p.outcome.status == "fail" for n in p.probe.primals}
+        for name, part in parts(point, m.usable_gradients()):
+            if name not in failing:
+                probed.append(m.walked(part_probe(point, name, part, rng)))
         if any(p.outcome.status == "fail" for p in probed):
             m.listen_again()
             probed = [m.walked_again(p) for p in probed]

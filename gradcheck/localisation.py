@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gradcheck import backends
 from gradcheck.comparison import FAIL_BARS, ROUNDING_ULPS
 from gradcheck.oracles.finite_difference import Estimate, Line, estimate, settled
-from gradcheck.probes import WIDE, scale, signed, sizes, spread
+from gradcheck.probes import lengths, signed
 
 MOST_ENTRIES = 256
 """A primal with at most so many entries is looked at entry by entry (6 to 28 evaluations each)."""
@@ -74,7 +73,12 @@ class Located:
 
 
 def located(
-    line: Line, primal: str, k: int, rng: np.random.Generator, most: int = MOST_ENTRIES
+    line: Line,
+    primal: str,
+    k: int,
+    rng: np.random.Generator,
+    most: int = MOST_ENTRIES,
+    among: np.ndarray | None = None,
 ) -> Located:
     """Returns where the claim for a primal is wrong, seen through cotangent k.
 
@@ -84,12 +88,13 @@ def located(
         k: which cotangent.
         rng: draws blocks, and the sample where too many are wrong.
         most: with more entries, blocks are bisected.
+        among: the flat indices to look at, None for all.
     """
     claimed = np.asarray(line.gradients[k][primal], dtype=float)
-    flat = np.arange(claimed.size)
-    if claimed.size <= most:
+    flat = np.arange(claimed.size) if among is None else among
+    if flat.size <= most:
         return _entries(line, primal, k, flat, seen=flat)
-    blocks, seen = _bisected(line, primal, k, rng)
+    blocks, seen = _bisected(line, primal, k, rng, flat)
     return _entries(line, primal, k, blocks, seen=seen)
 
 
@@ -98,10 +103,10 @@ def _entries(line: Line, primal: str, k: int, looked_at: np.ndarray, seen: np.nd
     claimed = np.asarray(line.gradients[k][primal], dtype=float)
     true, bar = claimed.ravel().copy(), np.zeros(claimed.size)
     kinked, central = np.zeros(claimed.size, dtype=bool), claimed.ravel().copy()
-    lengths = _lengths(line, primal)
+    sizes = _lengths(line, primal)
     rounding = _rounding(line, claimed).ravel()
     for i in looked_at:
-        size = lengths[i]
+        size = sizes[i]
         found = _along(line, primal, k, np.array([i]), np.array([size]))
         if found is None:
             bar[i] = np.inf
@@ -118,12 +123,12 @@ def _entries(line: Line, primal: str, k: int, looked_at: np.ndarray, seen: np.nd
 
 
 def _bisected(
-    line: Line, primal: str, k: int, rng: np.random.Generator
+    line: Line, primal: str, k: int, rng: np.random.Generator, among: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns the entries to look at, and all whose verdict is then known."""
     claimed = line.gradients[k][primal]
     weights = signed(rng, (claimed.size,)) * _lengths(line, primal)
-    blocks = [np.arange(claimed.size)]
+    blocks = [among]
     while any(block.size > 1 for block in blocks):
         halves = [half for block in blocks for half in np.array_split(block, 2) if half.size]
         blocks = [h for h in halves if _disagrees(line, primal, k, h, weights[h])]
@@ -132,7 +137,7 @@ def _bisected(
             chosen = rng.permutation(np.array(drawn))[:MOST_BLOCKS]
             return chosen, chosen
     found = np.concatenate(blocks) if blocks else np.array([], dtype=int)
-    return found, np.arange(claimed.size)
+    return found, among
 
 
 def _disagrees(line: Line, primal: str, k: int, block: np.ndarray, v: np.ndarray) -> bool:
@@ -163,8 +168,7 @@ def _along(line: Line, primal: str, k: int, block: np.ndarray, v: np.ndarray) ->
 def _lengths(line: Line, primal: str) -> np.ndarray:
     """Returns how far each entry is moved: by the primal's scale, or by its own in a wide range."""
     x = line.evaluator.subject.point[primal]
-    own = sizes(x) if spread(x) > WIDE else np.full(backends.coordinates(x), scale(x))
-    return np.asarray(own).ravel()
+    return lengths(x).ravel()
 
 
 def _rounding(line: Line, claimed: np.ndarray) -> np.ndarray:

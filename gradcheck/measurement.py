@@ -18,7 +18,7 @@ from gradcheck.noise import (
     symmetric_noise,
 )
 from gradcheck.oracles.finite_difference import Estimate, Level, Line, estimate, settled
-from gradcheck.probes import Probe, tangent
+from gradcheck.probes import Probe, part_probe, tangent
 from gradcheck.verdict import number
 
 TARGET = {53: 2.0**-30, 24: 2.0**-14}
@@ -119,9 +119,18 @@ class Measurement:
         wider = self.evaluator.precision
         return f"finite differences in {wider}" if wider else "finite differences"
 
-    def slack(self, gradient: dict[str, np.ndarray], v: Any) -> float:
-        """Returns the bar of the claim's own rounding along a direction."""
-        return ROUNDING_ULPS * self.evaluator.eps_of(v) * weight(gradient, v)
+    def slack(self, gradient: dict[str, np.ndarray], probe: Probe) -> float:
+        """Returns the bar of the claim's own rounding along a direction.
+
+        A part of a primal is rounded as its largest entries are: they may be summed in one pass.
+        """
+        v = probe.tangent
+        size = weight(gradient, v)
+        if probe.part is not None:
+            (name,) = probe.primals
+            largest = float(np.max(np.abs(gradient[name]), initial=0.0))
+            size += largest * float(np.linalg.norm(v[name]))
+        return ROUNDING_ULPS * self.evaluator.eps_of(v) * size
 
     def listen_again(self) -> None:
         """Measures the noise without help of the claim, which has turned out to be wrong."""
@@ -141,7 +150,8 @@ class Measurement:
         if not line.add(self.evaluator.first_step):
             # Part of the step leaves the domain: move each entry by a share of itself.
             point = self.audited.evaluator.subject.point
-            probe = replace(probe, tangent=tangent(point, probe.primals, self.rng, relative=True))
+            again = tangent(point, probe.primals, self.rng, relative=True)
+            probe = replace(probe, tangent=_restricted(again, probe))
             line = self.line(probe.tangent)
         weights = [weight(g, probe.tangent) for g in line.gradients]
         target = TARGET.get(self.evaluator.bits, 2.0 ** (-0.57 * self.evaluator.bits))
@@ -158,14 +168,21 @@ class Measurement:
 
     def again(self, probe: Probe, outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
         """Decides what lies between one and two bars by another direction."""
-        v = tangent(self.audited.evaluator.subject.point, probe.primals, self.rng)
+        v = self.another(probe).tangent
         line = self.line(v)
         best = estimate(line, lambda: np.zeros(len(line.gradients)))
-        repeated = self.judge(Probe(probe.primals, v), line, best, careful=True)
+        repeated = self.judge(replace(probe, tangent=v), line, best, careful=True)
         return tuple(
             second if first.status == "grey" and second.status != "grey" else _ungreyed(first)
             for first, second in zip(outcomes, repeated, strict=True)
         )
+
+    def another(self, probe: Probe) -> Probe:
+        """Returns another direction of the same primals, or of the same part of one."""
+        point = self.audited.evaluator.subject.point
+        if probe.part is not None:
+            return part_probe(point, probe.primals[0], probe.part, self.rng)
+        return replace(probe, tangent=tangent(point, probe.primals, self.rng))
 
     def line(self, v: Any) -> Line:
         """Returns the line along a tangent."""
@@ -183,7 +200,7 @@ class Measurement:
                     Outcome("inconclusive", claimed, np.nan, np.inf, size, reason=NOT_FINITE)
                 )
                 continue
-            rounding = self.slack(gradient, probe.tangent)
+            rounding = self.slack(gradient, probe)
             eps = self.evaluator.eps_of(probe.tangent)
             rounding += ROUNDING_ULPS * eps * float(best.sensitivity[k])
             if careful and abs(best.residual[k]) > best.bar[k]:
@@ -212,6 +229,16 @@ class Measurement:
             probe.tangent,
             self.rng,
         )
+
+
+def _restricted(v: Any, probe: Probe) -> Any:
+    """Returns a tangent that moves only the part of the primal that the probe is for."""
+    if probe.part is None:
+        return v
+    (name,) = probe.primals
+    kept = np.zeros_like(v[name])
+    kept.flat[probe.part] = v[name].flat[probe.part]
+    return {name: kept}
 
 
 def _ungreyed(outcome: Outcome) -> Outcome:

@@ -5,7 +5,7 @@ scale: signs, so that no entry is lost by the draw (a Gaussian gives one in twel
 0.1); random magnitudes, so that two equal errors do not cancel in every probe.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,10 @@ STEPS_OF_ONE_HALF = 64
 """Magnitudes are multiples of 1/128: exact in every floating dtype, bfloat16 included, so that a
 cotangent means the same to the claim and to the oracle."""
 
+STRATUM_BITS, STRATA = 12, 3
+"""Entries whose claims are within 2^12 of one another are moved together; what is below 2^-36 of
+the largest is one part with what is zero."""
+
 WIDE = 2.0**20
 """An array whose magnitudes spread further is also probed at the scale of each entry."""
 
@@ -29,10 +33,12 @@ class Probe:
     Attributes:
         primals: the primals it moves.
         tangent: v, by primal.
+        part: the flat indices of the coordinates that it moves, None for all.
     """
 
     primals: tuple[str, ...]
     tangent: Direction
+    part: np.ndarray | None = None
 
 
 def scale(x: Any) -> float:
@@ -60,6 +66,40 @@ def probes(point: Mapping[str, Any], rng: np.random.Generator) -> Iterator[Probe
         yield Probe(names, tangent(point, names, rng))
 
 
+def parts(
+    point: Mapping[str, Any], gradients: Sequence[Direction]
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yields the parts of each primal whose claimed gradients are of one size, where sizes differ.
+
+    Moved together the small ones drown in the large: a gradient of 1e-9 next to one of 1 is below
+    what is excluded of the whole. What is claimed to be nothing is a part of its own.
+    """
+    for name, x in point.items():
+        claims = np.max([np.abs(g[name]).ravel() for g in gradients], axis=0, initial=0.0)
+        claims = claims * lengths(x).ravel()
+        largest = float(np.max(claims, initial=0.0))
+        if claims.size < 2 or not 0.0 < largest < np.inf:
+            continue
+        with np.errstate(divide="ignore"):
+            decades = np.minimum(np.floor(-np.log2(claims / largest) / STRATUM_BITS), STRATA)
+        if len(found := np.unique(decades)) > 1:
+            yield from ((name, np.flatnonzero(decades == d)) for d in found if d > 0)
+
+
+def part_probe(
+    point: Mapping[str, Any], name: str, part: np.ndarray, rng: np.random.Generator
+) -> Probe:
+    """Returns the probe that moves a part of a primal."""
+    v = np.zeros(backends.coordinates(point[name]))
+    v.flat[part] = (_directed(rng, v.shape) * lengths(point[name])).flat[part]
+    return Probe((name,), {name: v}, part)
+
+
+def lengths(x: Any) -> np.ndarray:
+    """Returns how far each entry is moved: the primal's scale, its own where they spread."""
+    return sizes(x) if spread(x) > WIDE else np.full(backends.coordinates(x), scale(x))
+
+
 def tangent(
     point: Mapping[str, Any],
     names: tuple[str, ...],
@@ -76,8 +116,8 @@ def tangent(
         relative: whether each entry is moved by a share of itself instead, so that all of an array
             whose entries differ by orders of magnitude stays within the function's domain.
     """
-    lengths = {n: sizes(point[n]) if relative else scale(point[n]) for n in names}
-    return {n: _directed(rng, backends.coordinates(point[n])) * lengths[n] for n in names}
+    size = {n: sizes(point[n]) if relative else scale(point[n]) for n in names}
+    return {n: _directed(rng, backends.coordinates(point[n])) * size[n] for n in names}
 
 
 def _directed(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

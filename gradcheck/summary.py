@@ -13,7 +13,7 @@ from gradcheck.findings import joint_finding, located_finding, probe_finding, ti
 from gradcheck.localisation import MOST_KINKED, Located, located
 from gradcheck.measurement import COARSE, Measurement, Probed
 from gradcheck.oracles.finite_difference import SURE_BITS
-from gradcheck.probes import Probe, scale, tangent
+from gradcheck.probes import Probe, scale
 from gradcheck.verdict import JOINT, Comparison, Finding
 
 REPEATS = 2
@@ -60,12 +60,15 @@ def summed(
             comparisons.append(row)
             continue
         chosen = _speaker(own)
+        parts = [p for p in own if p.probe.part is not None and p.outcome.status == "fail"]
         finding = None
         if chosen.outcome.status == "fail":
             finding = _finding(m, name, chosen)
             if finding is None:
                 comparisons.append(undecided(name, m.oracle, NOT_REPEATED))
                 continue
+        elif parts and (finding := _finding(m, name, parts[0])):
+            chosen = parts[0]
         elif any(p.on_kink for p in own):
             finding = _on_kink(m, name, next(p for p in own if p.on_kink))
         comparisons.append(_decided(_comparison(m, name, chosen), finding))
@@ -73,7 +76,7 @@ def summed(
     joint = [p for p in probed if len(p.probe.primals) > 1]
     if joint and not findings:
         chosen = max(joint, key=_telling)
-        fails = chosen.outcome.status == "fail" and _repeats(m, chosen.probe.primals)
+        fails = chosen.outcome.status == "fail" and _repeats(m, chosen.probe)
         if fails:
             findings.append(joint_finding(chosen.probe.primals, chosen.outcome))
         if fails or chosen.outcome.status == "pass":
@@ -183,26 +186,25 @@ def _finding(m: Measurement, name: str, probed: Probed) -> Finding | Literal[Fal
     anyway: None where they do not, False where it was ties alone.
     """
     unsure = m.evaluator.bits < SURE_BITS
-    if unsure and not _repeats(m, (name,)):
+    if unsure and not _repeats(m, probed.probe):
         return None
     try:
-        found = located(probed.line, name, _failing(probed), m.rng)
+        found = located(probed.line, name, _failing(probed), m.rng, among=probed.probe.part)
     except BudgetSpent:
         return probe_finding(name, probed.outcome, missing=name in m.audited.missing)
     if found.indices and _are_ties(m, name, found):
         return False
     if found.indices:
         return _located_finding(m, name, found)
-    if not unsure and not _repeats(m, (name,)):
+    if not unsure and not _repeats(m, probed.probe):
         return None
     return probe_finding(name, probed.outcome, missing=name in m.audited.missing)
 
 
-def _repeats(m: Measurement, names: tuple[str, ...]) -> bool:
+def _repeats(m: Measurement, probe: Probe) -> bool:
     """Whether further directions fail as well."""
-    point = m.audited.evaluator.subject.point
     count = REPEATS if m.evaluator.bits >= SURE_BITS else REPEATS_IF_UNSURE
-    again = (m.walked(Probe(names, tangent(point, names, m.rng))) for _ in range(count))
+    again = (m.walked(m.another(probe)) for _ in range(count))
     return all(probed.outcome.status == "fail" for probed in again)
 
 
@@ -278,6 +280,7 @@ def _speaker(own: list[Probed]) -> Probed:
 
     A pass that excludes little speaks only where most of the directions pass.
     """
+    own = [p for p in own if p.probe.part is None]
     chosen = max(own, key=_telling)
     passes = sum(p.outcome.status == "pass" for p in own)
     coarse = (chosen.outcome.resolution or 0.0) > COARSE
