@@ -9,10 +9,11 @@ import numpy as np
 
 from gradcheck import backends
 from gradcheck.adapters import reference_of, subject_of
-from gradcheck.contract import Audit, audit, random_kept
+from gradcheck.contract import Audit, audit, further, random_kept
 from gradcheck.errors import InvalidInput
 from gradcheck.escalation import escalated, is_borne_out, lost_digits, widened
 from gradcheck.evaluation import BudgetSpent, Evaluator, Meter
+from gradcheck.kinks import calmed
 from gradcheck.low_precision import compared_coarsely
 from gradcheck.measurement import Measurement, Probed, more_probes
 from gradcheck.noise import LOW_BITS
@@ -129,8 +130,11 @@ def _walked(
         result = _with_witness(
             result, witness(other, audited, [(p.probe, p.outcome) for p in result.probed])
         )
-    notes = (*audited.evaluator.subject.notes, *result.notes)
-    return Result((*audited.findings, *result.findings), result.comparisons, notes)
+    wrong = {finding.primal for finding in result.findings}
+    more, left_out = further(audited, rng, {name for name in wrong if name})
+    findings = (*audited.findings, *result.findings, *more)
+    notes = (*audited.evaluator.subject.notes, *result.notes, *left_out)
+    return Result(findings, result.comparisons, notes)
 
 
 def _compared(
@@ -174,6 +178,10 @@ def _compared(
         if any(p.outcome.status == "fail" for p in probed):
             m.listen_again()
             probed = [m.walked_again(p) for p in probed]
+        calm = calmed(m) if any(p.is_doubtful for p in probed) else None
+        if calm is not None:
+            probed = [calm.walked_again(p) if p.is_doubtful else p for p in probed]
+            m = m if calm.ties or not calm.decisive else calm.measurement
     except BudgetSpent:
         pass
     comparisons, findings = summed(m, point, probed)

@@ -19,6 +19,10 @@ FLOAT64_BITS = 53
 """The core computes in float64: a long double is seen with so many bits."""
 
 
+SURE_BITS = 40
+"""With fewer bits no step passes below the kinks of a wide network."""
+
+
 class BudgetSpent(Exception):
     """The next evaluation would exceed the budget; caught by the road, never seen by users."""
 
@@ -47,6 +51,11 @@ class Meter:
     evaluations: int = 0
     pullbacks: int = 0
 
+    @property
+    def left(self) -> float:
+        """How many more evaluations are allowed."""
+        return np.inf if self.budget is None else self.budget - self.evaluations
+
     def evaluated(self) -> None:
         """Counts one evaluation.
 
@@ -71,6 +80,7 @@ class Evaluator:
         rounded: the spacing of the dtype in which the subject was given, where it is checked in a
             wider one: its constants may be rounded to that.
         stepped: whether the function is piecewise constant: it stands still in between.
+        smooth: whether its decisions are frozen, so that there are no kinks.
     """
 
     subject: Subject
@@ -79,6 +89,7 @@ class Evaluator:
     heard: int = 64
     rounded: float = 0.0
     stepped: bool = False
+    smooth: bool = False
 
     @cached_property
     def point(self) -> dict[str, Any]:
@@ -92,6 +103,11 @@ class Evaluator:
         """The significand bits of the narrowest primal, as it is evaluated."""
         own = min(backends.of(x).precision(x).bits for x in self.point.values())
         return min(own, self.heard, FLOAT64_BITS)
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether a single direction may accuse: steps pass below kinks, or there are none."""
+        return self.smooth or self.bits >= SURE_BITS
 
     @property
     def first_step(self) -> float:

@@ -19,6 +19,14 @@ MOST_ENTRIES = 256
 MOST_KINKED = 1024
 """The same for one that is on kinks, where no direction tells as much."""
 
+MOST_SCREENED = 2**15
+"""A larger one on kinks is screened, with two evaluations for each entry."""
+
+SCREEN_STEP = 2.0**-20
+SCREEN_SLACK = 2.0**-12
+"""Curvature changes the slope of a smooth function by a millionth over such a step; what is off by
+less than this share is found by the ladder, not here."""
+
 MOST_BLOCKS = 64
 """So many disagreeing blocks are followed; of more, so many entries are drawn."""
 
@@ -120,6 +128,44 @@ def _entries(line: Line, primal: str, k: int, looked_at: np.ndarray, seen: np.nd
     mask[seen] = True
     arrays = (a.reshape(claimed.shape) for a in (true, bar, mask, kinked, central))
     return Located(primal, claimed, *arrays)
+
+
+def screened(line: Line, primal: str, k: int, rng: np.random.Generator) -> Located:
+    """Returns where the claim for a primal on kinks is wrong, by two evaluations for each entry.
+
+    An entry is moved up and down by one small step; a claim between the two slopes, or close to
+    them, is right. What is not is looked at properly, a sample where that is too much.
+    """
+    shape = line.gradients[k][primal].shape
+    claimed = np.asarray(line.gradients[k][primal], dtype=float).ravel()
+    sizes, rounding = _lengths(line, primal), _rounding(line, line.gradients[k][primal]).ravel()
+    suspicious, kinked, central = [], np.zeros(claimed.size, dtype=bool), claimed.copy()
+    for i in range(claimed.size):
+        direction = np.zeros(claimed.size)
+        direction[i] = sizes[i]
+        part = replace(line, tangent={primal: direction.reshape(shape)}, levels={})
+        if not part.add(SCREEN_STEP):
+            suspicious.append(i)
+            continue
+        level, t = part.levels[SCREEN_STEP], SCREEN_STEP * sizes[i]
+        central[i] += part.central(SCREEN_STEP)[k] / sizes[i]
+        noise = part.rounding(SCREEN_STEP)[k] / sizes[i] + rounding[i]
+        slack = noise + SCREEN_SLACK * (abs(claimed[i]) + level.moved[k] / t)
+        low, high = level.low[k] / t, level.high[k] / t
+        kinked[i] = high - low > 2 * slack
+        if not low - slack <= 0.0 <= high + slack:
+            suspicious.append(i)
+    entries = np.array(suspicious, dtype=int)
+    if entries.size > MOST_KINKED:
+        entries = rng.choice(entries, MOST_KINKED, replace=False)
+    found = _entries(line, primal, k, entries, seen=np.arange(claimed.size))
+    looked_at = np.zeros(shape, dtype=bool)
+    looked_at.flat[entries] = True
+    return replace(
+        found,
+        kinked=found.kinked | kinked.reshape(shape),
+        central=np.where(looked_at, found.central, central.reshape(shape)),
+    )
 
 
 def _bisected(

@@ -60,6 +60,12 @@ class Probed:
         return self.estimate is not None and bool(self.estimate.kinked.any())
 
     @property
+    def is_doubtful(self) -> bool:
+        """Whether kinks may be what is in the way: it does not pass, or coarsely."""
+        passes = self.outcome.status == "pass"
+        return self.on_kink or not passes or (self.outcome.resolution or 0.0) > COARSE
+
+    @property
     def outcome(self) -> Outcome:
         """The outcome through that cotangent."""
         return self.outcomes[self.worst]
@@ -105,6 +111,12 @@ class Measurement:
             self.sigma, self.radius = function_noise(
                 own, self.base, self.weights, gradients, self.rng, narrow=0 < bits < own.bits
             )
+
+    def through(self, evaluator: Evaluator) -> "Measurement":
+        """Returns the same measurement, of another function that is the same at the point."""
+        other = Measurement(self.audited, evaluator, self.allow, self.rng)
+        other.base, other.sigma, other.radius = self.base, self.sigma, self.radius
+        return other
 
     def usable_gradients(self) -> list[dict[str, np.ndarray]]:
         """Returns the claimed gradients with zero for what is not finite."""

@@ -164,8 +164,12 @@ def signed(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _level(y: Any) -> np.ndarray:
-    """Returns 1/|y| as powers of two, at most 2^20 times the weight of an entry of usual size."""
+    """Returns 1/|y| as powers of two, at most 2^20 times the weight of an entry of usual size.
+
+    At most 2^7 times in float16, which has no numbers for more.
+    """
     values = np.abs(backends.of(y).values(y))
     usual = scale(y)
-    levels = np.clip(np.where(values > 0, values / usual, 1.0), 2.0**-20, 2.0**20)
+    most = min(2.0**20, 2.0 ** np.floor(np.log2(backends.of(y).precision(y).largest) / 2))
+    levels = np.clip(np.where(values > 0, values / usual, 1.0), 1 / most, most)
     return 2.0 ** -np.round(np.log2(levels))

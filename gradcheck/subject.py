@@ -38,8 +38,11 @@ class Subject:
         point: the primals to be differentiated, floating arrays by name.
         constants: the other arrays that the function reads; audited, not differentiated.
         function: point -> outputs by name. Pure: whatever the user's object does to itself, the
-            adapter undoes it.
+            adapter undoes it. A point may also name constants: they are then other ones.
         pullback: (cotangents of the outputs, point) -> `Pulled`. As pure.
+        interleaved: (cotangents, point, another point) -> `Pulled` at the first, the function
+            having been evaluated at the other meanwhile; None where it remembers on purpose.
+        is_object: whether the gradients live in an object of the user's, by its own conventions.
         parameters: the names of those primals that an object holds, in order.
         findings: what the adapter found before any number was compared.
         undecided: primals whose claimed gradient cannot be had, with the reason.
@@ -51,6 +54,8 @@ class Subject:
     constants: Point
     function: Callable[[Point], Point]
     pullback: Callable[[Point, Point], Pulled]
+    interleaved: Callable[[Point, Point, Point], Pulled] | None = None
+    is_object: bool = False
     parameters: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     undecided: Mapping[str, str] = field(default_factory=dict)

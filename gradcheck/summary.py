@@ -10,9 +10,14 @@ from gradcheck import backends
 from gradcheck.comparison import ON_KINK, UNRESOLVED
 from gradcheck.evaluation import BudgetSpent
 from gradcheck.findings import joint_finding, located_finding, probe_finding, ties_finding
-from gradcheck.localisation import MOST_KINKED, Located, located
+from gradcheck.localisation import (
+    MOST_KINKED,
+    MOST_SCREENED,
+    Located,
+    located,
+    screened,
+)
 from gradcheck.measurement import COARSE, Measurement, Probed
-from gradcheck.oracles.finite_difference import SURE_BITS
 from gradcheck.probes import Probe, scale
 from gradcheck.verdict import JOINT, Comparison, Finding
 
@@ -27,8 +32,9 @@ NOT_REPEATED = (
 )
 
 TOO_MANY_KINKS = (
-    f"the point is on or next to kinks, and its more than {MOST_KINKED} entries, or its precision, "
-    "do not allow to look at each: check fewer entries, in float64, or move the point off the kinks"
+    f"the point is on or next to kinks, and its more than {MOST_SCREENED} entries, or its "
+    "precision, do not allow to look at each: check fewer entries, in float64, or move the point "
+    "off the kinks"
 )
 
 MOST_TIES = 16
@@ -109,19 +115,32 @@ def _on_kink(m: Measurement, name: str, probed: Probed) -> Finding | Literal[Fal
     """
     k = probed.worst
     try:
-        found = located(probed.line, name, k, m.rng, MOST_KINKED)
+        found = _on_kinks(m, probed, name, k)
     except BudgetSpent:
         return None
-    if found.indices and _are_ties(m, name, found):
+    if found is None:
+        return None
+    if found.indices and _are_ties(m, name, found, k):
         return False
-    if found.indices and (m.evaluator.bits >= SURE_BITS or _is_gross(found)):
+    if found.indices and (m.evaluator.is_sure or _is_gross(found)):
         return _located_finding(m, name, found)
-    if found.indices or found.claimed.size > MOST_KINKED or not _is_telling(found):
+    if found.indices or not _is_telling(found):
         return None
     try:
         return _ties(m, name, found.kinked) or False
     except BudgetSpent:
         return None
+
+
+def _on_kinks(m: Measurement, probed: Probed, name: str, k: int) -> Located | None:
+    """Looks at all entries of a primal on kinks, at those of a large one that are suspicious."""
+    size = probed.line.gradients[k][name].size
+    if size <= MOST_KINKED or not m.evaluator.is_sure:
+        found = located(probed.line, name, k, m.rng, MOST_KINKED)
+        return found if size <= MOST_KINKED or found.indices else None
+    if size > MOST_SCREENED:
+        return None
+    return screened(probed.line, name, k, m.rng)
 
 
 def _is_telling(found: Located) -> bool:
@@ -130,7 +149,7 @@ def _is_telling(found: Located) -> bool:
     return bool(np.median(found.bar) <= UNRESOLVED * size) or size == 0.0
 
 
-def _are_ties(m: Measurement, name: str, found: Located) -> bool:
+def _are_ties(m: Measurement, name: str, found: Located, k: int) -> bool:
     """Whether all entries that seem wrong are tied with two or more others, which make up for them.
 
     Of three equal values the middle one moves no order statistic by moving alone, though it may
@@ -146,11 +165,10 @@ def _are_ties(m: Measurement, name: str, found: Located) -> bool:
         return False
     for group in groups:
         together = m.walked(Probe((name,), {name: np.where(group, scale(x), 0.0)}))
-        if together.on_kink or together.outcome.status != "pass" or not found.seen[group].all():
+        outcome = together.outcomes[k]
+        if together.on_kink or outcome.status != "pass" or not found.seen[group].all():
             return False
-        entries = located(together.line, name, together.worst, m.rng)
-        alone = float(np.sum(entries.central[group]) * scale(x))
-        outcome = together.outcome
+        alone = float(np.sum(found.central[group]) * scale(x))
         size = abs(alone) + abs(outcome.claimed)
         if abs(outcome.claimed + outcome.residual - alone) <= TIE * size + 4 * outcome.bar:
             return False
@@ -185,14 +203,14 @@ def _finding(m: Measurement, name: str, probed: Probed) -> Finding | Literal[Fal
     Where no entry and no block shows it, other directions must, and in a low precision they must
     anyway: None where they do not, False where it was ties alone.
     """
-    unsure = m.evaluator.bits < SURE_BITS
+    unsure = not m.evaluator.is_sure
     if unsure and not _repeats(m, probed.probe):
         return None
     try:
         found = located(probed.line, name, _failing(probed), m.rng, among=probed.probe.part)
     except BudgetSpent:
         return probe_finding(name, probed.outcome, missing=name in m.audited.missing)
-    if found.indices and _are_ties(m, name, found):
+    if found.indices and _are_ties(m, name, found, _failing(probed)):
         return False
     if found.indices:
         return _located_finding(m, name, found)
@@ -203,7 +221,7 @@ def _finding(m: Measurement, name: str, probed: Probed) -> Finding | Literal[Fal
 
 def _repeats(m: Measurement, probe: Probe) -> bool:
     """Whether further directions fail as well."""
-    count = REPEATS if m.evaluator.bits >= SURE_BITS else REPEATS_IF_UNSURE
+    count = REPEATS if m.evaluator.is_sure else REPEATS_IF_UNSURE
     again = (m.walked(m.another(probe)) for _ in range(count))
     return all(probed.outcome.status == "fail" for probed in again)
 

@@ -37,10 +37,12 @@ def function_subject(
     if not primals.wrt:
         names = ", ".join(map(repr, primals.trees))
         raise InvalidInput(f"nothing to differentiate: wrt names none of the primals {names}")
-    function, pullback = (
+    function, pullback, interleaved = (
         _of_rule(f, primals, title) if vjp is None else _of_pair(f, vjp, primals, title)
     )
-    return Subject(title, primals.point, primals.constants, function, pullback)
+    return Subject(
+        title, primals.point, primals.constants, function, pullback, interleaved=interleaved
+    )
 
 
 def name_of(f: Any) -> str:
@@ -74,11 +76,16 @@ def call(
         raise error(f"{which}{title} raised {type(cause).__name__}: {cause}") from cause
 
 
-Calls = tuple[Callable[[Point], Point], Callable[[Point, Point], Pulled]]
+Calls = tuple[
+    Callable[[Point], Point],
+    Callable[[Point, Point], Pulled],
+    Callable[[Point, Point, Point], Pulled],
+]
+"""The function, the pullback, and the pullback with another evaluation in between."""
 
 
 def _of_pair(f: Callable, vjp: Callable, primals: Primals, title: str) -> Calls:
-    """Returns the two calls of a function with a separate pullback: neither calls the other."""
+    """Returns the calls of a function with a separate pullback: neither calls the other."""
     structure: list[Any] = []  # of the output; known from the first evaluation on
 
     if _takes_cache(vjp, primals):
@@ -98,7 +105,12 @@ def _of_pair(f: Callable, vjp: Callable, primals: Primals, title: str) -> Calls:
         y_bar = rebuild(structure[0], "y", cotangents)
         return primals.pulled(call(vjp, (y_bar, *args), kwargs, title, PullbackError))
 
-    return function, pullback
+    def interleaved(cotangents: Point, point: Point, other: Point) -> Pulled:
+        function(point)
+        function(other)
+        return pullback(cotangents, point)
+
+    return function, pullback, interleaved
 
 
 def _takes_cache(vjp: Callable, primals: Primals) -> bool:
@@ -129,7 +141,7 @@ def _as_rule(f: Callable, vjp: Callable) -> Callable[..., Any]:
 
 
 def _of_rule(rule: Callable, primals: Primals, title: str) -> Calls:
-    """Returns the two calls of a rule that returns (y, pullback)."""
+    """Returns the calls of a rule that returns (y, pullback)."""
 
     def function(point: Point) -> dict[str, Any]:
         y, _ = _apply(rule, primals, point, title)
@@ -139,7 +151,13 @@ def _of_rule(rule: Callable, primals: Primals, title: str) -> Calls:
         y, pull = _apply(rule, primals, point, title)
         return primals.pulled(call(pull, (rebuild(y, "y", cotangents),), {}, title, PullbackError))
 
-    return function, pullback
+    def interleaved(cotangents: Point, point: Point, other: Point) -> Pulled:
+        y, pull = _apply(rule, primals, point, title)
+        y_bar = rebuild(y, "y", cotangents)
+        _apply(rule, primals, other, title)
+        return primals.pulled(call(pull, (y_bar,), {}, title, PullbackError))
+
+    return function, pullback, interleaved
 
 
 def _apply(rule: Callable, primals: Primals, point: Point, title: str) -> tuple[Any, Callable]:

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck import backends
+from gradcheck import backends, replay
+from gradcheck.adapters import conventions
 from gradcheck.adapters.calls import Layer, Methods, forward_signature, methods_of
 from gradcheck.adapters.functions import call, name_of, scaled
 from gradcheck.adapters.objects import Place, attributes, cloned
@@ -86,13 +87,24 @@ def _subject(
 
     def function(at: Point) -> dict[str, Any]:
         precision = _escalated(at, point)
-        if fresh or precision not in copies:
-            copies[precision] = cloned(pristine, precision)
-        y, _ = methods.forward(copies[precision], prepared(copies[precision], at))
+        if replay.is_running():
+            thing = cloned(pristine, precision)
+        elif fresh or precision not in copies:
+            thing = copies[precision] = cloned(pristine, precision)
+        else:
+            thing = copies[precision]
+        y, _ = methods.forward(thing, prepared(thing, at))
         return {path: detached(leaf) for path, leaf in outputs(y, title).items()}
 
     def pullback(cotangents: Point, at: Point) -> Pulled:
+        return pulled_by(cloned(pristine, _escalated(at, point)), cotangents, at)
+
+    def interleaved(cotangents: Point, at: Point, other: Point) -> Pulled:
         thing = cloned(pristine, _escalated(at, point))
+        methods.forward(thing, prepared(thing, other))
+        return pulled_by(thing, cotangents, at)
+
+    def pulled_by(thing: Any, cotangents: Point, at: Point) -> Pulled:
         args = prepared(thing, at)
         for _, gradient in plan.parameters.values():
             gradient.clear(thing)
@@ -109,6 +121,8 @@ def _subject(
         primals.constants,
         function,
         pullback,
+        interleaved=None if fresh else interleaved,
+        is_object=True,
         parameters=tuple(name for name in point if name in parameters),
         findings=plan.findings,
         undecided=plan.undecided,
@@ -139,10 +153,13 @@ def _plan(layer: Layer, pristine: Any, methods: Methods, primals: Primals, title
     ones = {path: _ones(leaf) for path, leaf in outputs(y, title).items()}
     y_bar = rebuild(y, "y", ones)
     returned = call(methods.backward, (after, y_bar, args, cache), {}, title, PullbackError)
+    decayed: list[Finding] = []
     if layer.parameters is not None:
         found = explicit(layer.parameters, layer.gradients, after)
     else:
-        found = discovered(pristine, after, _rewritten(pristine, methods, primals))
+        rewritten = _rewritten(pristine, methods, primals)
+        found = discovered(pristine, after, rewritten)
+        decayed = _decayed(pristine, after, rewritten, methods, primals)
     inputs, found, misfits = placed(returned, primals, found, pristine, after)
     warm = cloned(pristine)
     methods.forward(warm, args)
@@ -167,7 +184,7 @@ def _plan(layer: Layer, pristine: Any, methods: Methods, primals: Primals, title
         for name, (_, gradient) in taken.items()
         if gradient is not None
     ]
-    return Plan(inputs, homes, (*misfits, *problems), undecided, tuple(notes))
+    return Plan(inputs, homes, (*misfits, *problems, *decayed), undecided, tuple(notes))
 
 
 def _initialised(thing: Any, methods: Methods, primals: Primals, title: str) -> Any:
@@ -201,6 +218,30 @@ def _rewritten(pristine: Any, methods: Methods, primals: Primals) -> set[str]:
         for name, (place, _) in found.items()
         if not _is_same(place.get(pristine), place.get(thing))
     }
+
+
+def _decayed(
+    pristine: Any, after: Any, rewritten: set[str], methods: Methods, primals: Primals
+) -> list[Finding]:
+    """Returns the parameters that a forward changes, each from its own old value.
+
+    What a forward computes anew from something else (a normalised weight) is a cache.
+    """
+    findings = []
+    for name, (place, gradient) in discovered(pristine, after, set()).items():
+        last = name.rpartition(".")[2]
+        if name not in rewritten or gradient is None or not conventions.is_parameter_name(last):
+            continue
+        seen = []
+        for factor in (1, 2):
+            thing = cloned(pristine)
+            place.set(thing, factor * value_at(place, pristine))
+            methods.forward(thing, tuple(primals.trees.values()))
+            seen.append(value_at(place, thing))
+        if not _is_same(*seen):
+            message = f"{name}: forward changes this parameter; work on a copy"
+            findings.append(Finding(kind="parameter_mutated", primal=name, message=message))
+    return findings
 
 
 def _inputs_wrt(signature: Callable, args: Sequence[Any]) -> list[int] | list[str]:
@@ -266,6 +307,8 @@ def _is_same(x: Any, y: Any) -> bool:
 def _escalated(at: Point, native: Point) -> str | None:
     """Returns the precision of a point that is wider than the layer's own, None where it is not."""
     for name, x in at.items():
+        if name not in native:
+            continue
         wide = backends.of(x).precision(x)
         if wide.bits > backends.of(native[name]).precision(native[name]).bits:
             return wide.name

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck import replay
+
 MAX_DEPTH = 6
 
 
@@ -112,15 +114,22 @@ def walk(thing: Any, place: Place | None = None, depth: int = 0) -> Iterator[tup
 
 
 def cloned(thing: Any, precision: str | None = None) -> Any:
-    """Returns a deep copy; with a precision, one whose narrower floating arrays are cast to it."""
+    """Returns a deep copy; with a precision, one whose narrower floating arrays are cast to it.
+
+    Within a run that is recorded or replayed, its floating arrays are traced.
+    """
     memo: dict[int, Any] = {}
     result = copy.deepcopy(thing, memo)
-    if precision is None:
+    if precision is None and not replay.is_running():
         return result
-    wide = np.dtype(precision)
-    originals = memo.get(id(memo), [])
-    arrays = [a for a in originals if isinstance(a, np.ndarray) and _is_narrower(a.dtype, wide)]
-    return copy.deepcopy(thing, {id(a): a.astype(wide) for a in arrays})
+    originals = [a for a in memo.get(id(memo), []) if isinstance(a, np.ndarray)]
+    if precision is not None:
+        wide = np.dtype(precision)
+        cast = {id(a): a.astype(wide) for a in originals if _is_narrower(a.dtype, wide)}
+    else:
+        cast = {}
+    copies = {id(a): replay.traced(cast.get(id(a), a)) for a in originals}
+    return copy.deepcopy(thing, copies if replay.is_running() else cast)
 
 
 def _step(thing: Any, step: tuple[str, Any]) -> Any:

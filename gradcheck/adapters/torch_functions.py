@@ -58,7 +58,7 @@ class Call:
 
 def is_torch_call(thing: Any, args: Sequence[Any], vjp: Any) -> bool:
     """Returns whether PyTorch differentiates the thing: a module, or a function given tensors."""
-    if "torch" not in sys.modules or vjp is not None:
+    if sys.modules.get("torch") is None or vjp is not None:
         return False
     if is_module(thing):
         return True
@@ -121,10 +121,12 @@ def _subject(made: Call, wrt: Sequence[str | int] | str | None, title: str) -> S
     def function(point: Point) -> dict[str, Any]:
         return {n: y.detach() for n, y in evaluated(point).items()}
 
-    def pullback(cotangents: Point, point: Point) -> Pulled:
+    def pullback(cotangents: Point, point: Point, other: Point | None = None) -> Pulled:
         with torch.enable_grad():
-            inputs = {n: x.detach().clone().requires_grad_() for n, x in point.items()}
-            found = evaluated(inputs)
+            inputs = {n: point[n].detach().clone().requires_grad_() for n in native}
+            found = evaluated({**point, **inputs})
+            if other is not None:
+                function(other)
             wanted = {n: y for n, y in found.items() if y.requires_grad}
             if not wanted:
                 return Pulled({})
@@ -148,6 +150,7 @@ def _subject(made: Call, wrt: Sequence[str | int] | str | None, title: str) -> S
         made.primals.constants,
         function,
         pullback,
+        interleaved=pullback,
         parameters=tuple(n for n in native if n in made.parameters),
         notes=made.notes,
     )

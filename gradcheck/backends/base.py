@@ -92,6 +92,10 @@ class Backend(Protocol):
         """Returns whether two arrays share memory."""
         ...
 
+    def broadcast(self, x: Any) -> Any:
+        """Returns ones in the kind of x that all stand in one place; x itself where it has one."""
+        ...
+
     def layouts(self, x: Any) -> Iterator[tuple[str, Any]]:
         """Yields the same values in other memory layouts, each with its name."""
         ...

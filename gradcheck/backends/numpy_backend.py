@@ -83,6 +83,13 @@ class NumpyBackend:
         both = isinstance(x, np.ndarray) and isinstance(y, np.ndarray)
         return both and x.size > 0 and np.may_share_memory(x, y) and _overlap(x, y)
 
+    def broadcast(self, x: Any) -> Any:
+        if not isinstance(x, np.ndarray) or x.size < 2:
+            return x
+        # Not broadcast_to: what it returns cannot be written to, which some libraries warn of.
+        one = np.ones((), x.dtype)
+        return np.lib.stride_tricks.as_strided(one, x.shape, (0,) * x.ndim)
+
     def layouts(self, x: Any) -> Iterator[tuple[str, Any]]:
         if not isinstance(x, np.ndarray) or x.ndim == 0 or x.size < 2:
             return

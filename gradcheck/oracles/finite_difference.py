@@ -50,9 +50,8 @@ WALK = 4.0
 """Where it does not, the residual walks at random as kinks are crossed: so many times its largest
 step from level to level bounds where it may end."""
 
-SURE_BITS = 40
 UNSURE = 2.0**-4
-"""With fewer bits no step passes below the kinks of a wide network: what does not look smooth is
+"""In a low precision no step passes below the kinks of a wide network: what does not look smooth is
 then wrong only beyond twice this share of the gradient (the kinks' own errors are of 1e-2)."""
 
 MOST_DOUBLINGS = 12
@@ -252,7 +251,7 @@ def settled(line: Line, best: Estimate, suspects: np.ndarray) -> Estimate:
     the point leaves one that is gone at smaller steps; a kink at the point itself leaves different
     residuals on its two sides. Steps shrink until two neighbours agree, or rounding hides all.
     """
-    if line.evaluator.bits < SURE_BITS:
+    if not line.evaluator.is_sure:
         while len(line.levels) < SMOOTH_LEVELS and line.add(line.steps[-1] / 2):
             pass
     _wake(line)
@@ -287,7 +286,7 @@ def _refined(line: Line, best: Estimate, suspects: np.ndarray) -> Estimate:
             bar[k] = max(bar[k], abs(residual[k]))
             continue
         if (len(usable) < 2 or usable[0] / usable[-1] < SPAN) and not _looks_smooth(line, k):
-            share = UNSURE if line.evaluator.bits < SURE_BITS else 0.0
+            share = 0.0 if line.evaluator.is_sure else UNSURE
             walk = max(WALK * _largest_change(line, k), share * best.weights[k])
             bar[k] = max(bar[k], walk)
         if len(usable) < 2:
@@ -355,7 +354,7 @@ def _looks_smooth(line: Line, k: int) -> bool:
         settles = before * after >= 0 and abs(after) <= 0.4 * abs(before)
         if abs(after) > rounding and not settles:
             return False
-    return len(changes) >= (2 if line.evaluator.bits >= SURE_BITS else 4)
+    return len(changes) >= (2 if line.evaluator.is_sure else 4)
 
 
 def _changes(line: Line, k: int) -> list[float]:

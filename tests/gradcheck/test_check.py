@@ -162,7 +162,8 @@ def test_an_allowance_is_an_explicit_choice():
 def test_a_random_function_is_undecided_and_says_why():
     noise = np.random.default_rng(0)
     verdict = gradcheck.check(lambda x: x * (noise.random(3) < 0.5), x, vjp=lambda u, x: u, seed=0)
-    assert [f.kind for f in verdict.findings] == ["forward_nondeterministic"]
+    errors = [f.kind for f in verdict.findings if f.severity == "error"]
+    assert errors == ["forward_nondeterministic"]
 
 
 def test_a_random_pullback_is_found():

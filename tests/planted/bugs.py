@@ -38,6 +38,7 @@ class Bug:
         spoil: (right cotangents, y_bar, primals) -> wrong cotangents.
         wrong: the primals whose gradient is then wrong.
         kind: the kind of the finding.
+        also: the kind of another finding that the same mistake leads to.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Bug:
     spoil: Callable[[Arrays, Any, Arrays], Any]
     wrong: tuple[str, ...]
     kind: str = "value"
+    also: str | None = None
 
 
 def normal(*shapes: tuple[str, tuple[int, ...]]) -> Callable[..., Arrays]:
@@ -217,7 +219,11 @@ BUGS: tuple[Bug, ...] = (
     Bug("wrong only for negative inputs", "leaky", lambda g, u, p: {"x": u * (p["x"] > 0)}, ("x",)),
     Bug("passed through", "leaky", lambda g, u, p: {"x": u.copy()}, ("x",)),
     Bug(
-        "mask of the cotangent", "leaky", lambda g, u, p: {"x": np.where(u > 0, u, u / 10)}, ("x",)
+        "mask of the cotangent",
+        "leaky",
+        lambda g, u, p: {"x": np.where(u > 0, u, u / 10)},
+        ("x",),
+        also="nonlinear",
     ),
     Bug(
         "mean and variance constant",
@@ -228,17 +234,28 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         "gamma of x", "layer_norm", lambda g, u, p: {**g, "gamma": (u * p["x"]).sum(0)}, ("gamma",)
     ),
-    Bug("clipped", "dense", put("W", lambda g: np.clip(g, -0.3, 0.3)), ("W",)),
-    Bug("absolute", "softmax", put("x", np.abs), ("x",)),
-    Bug("weight decay", "dense", lambda g, u, p: {**g, "W": g["W"] + p["W"] / 100}, ("W",)),
+    Bug("clipped", "dense", put("W", lambda g: np.clip(g, -0.3, 0.3)), ("W",), also="nonlinear"),
+    Bug("absolute", "softmax", put("x", np.abs), ("x",), also="nonlinear"),
     Bug(
-        "cotangent ignored", "loss", lambda g, u, p: loss_vjp(np.ones_like(u), **p), ("y_hat", "y")
+        "weight decay",
+        "dense",
+        lambda g, u, p: {**g, "W": g["W"] + p["W"] / 100},
+        ("W",),
+        also="zero_cotangent",
+    ),
+    Bug(
+        "cotangent ignored",
+        "loss",
+        lambda g, u, p: loss_vjp(np.ones_like(u), **p),
+        ("y_hat", "y"),
+        also="zero_cotangent",
     ),
     Bug(
         "not linear in the cotangent",
         "softmax",
         lambda g, u, p: softmax_vjp(np.sign(u), **p),
         ("x",),
+        also="nonlinear",
     ),
     Bug("zero", "dense", times("W", 0), ("W",)),
     Bug("None", "dense", lambda g, u, p: {**g, "b": None}, ("b",), "missing"),
