@@ -160,19 +160,19 @@ def _compared(
     if reason:
         return Result((), tuple(undecided(name, m.oracle, reason) for name in point), ())
     probed: list[Probed] = []
+    coarse: list[str] = []
     try:
         m.listen(point)
-        if m.evaluator.bits <= LOW_BITS:
-            rows, found = compared_coarsely(m, point)
-            return Result(tuple(found), tuple(rows), notes(m, found))
-        for probe in probes(point, rng):
+        coarse = [name for name in point if m.evaluator_of((name,)).bits <= LOW_BITS]
+        fine = {name: x for name, x in point.items() if name not in coarse}
+        for probe in probes(fine, rng):
             probed.append(m.walked(probe))
             if probed[-1].outcome.status == "fail" and narrow is not None:
                 if not is_borne_out(probed[-1].line, narrow):
                     return None
-        probed += [m.walked(probe) for probe in more_probes(point, probed, rng)]
+        probed += [m.walked(probe) for probe in more_probes(fine, probed, rng)]
         failing = {n for p in probed if p.outcome.status == "fail" for n in p.probe.primals}
-        for name, part in parts(point, m.usable_gradients()):
+        for name, part in parts(fine, m.usable_gradients()):
             if name not in failing:
                 probed.append(m.walked(part_probe(point, name, part, rng)))
         if any(p.outcome.status == "fail" for p in probed):
@@ -182,9 +182,13 @@ def _compared(
         if calm is not None:
             probed = [calm.walked_again(p) if p.is_doubtful else p for p in probed]
             m = m if calm.ties or not calm.decisive else calm.measurement
+        coarse += [name for name in fine if m.is_behind_rounding(name, probed)]
     except BudgetSpent:
         pass
-    comparisons, findings = summed(m, point, probed)
+    probed = [p for p in probed if not set(coarse) & set(p.probe.primals)]
+    comparisons, findings = summed(m, {n: x for n, x in point.items() if n not in coarse}, probed)
+    rows, found = compared_coarsely(m, {name: point[name] for name in coarse})
+    comparisons, findings = [*comparisons, *rows], [*findings, *found]
     return Result(tuple(findings), tuple(comparisons), notes(m, findings), tuple(probed))
 
 

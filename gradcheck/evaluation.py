@@ -105,6 +105,11 @@ class Evaluator:
         return min(own, self.heard, FLOAT64_BITS)
 
     @property
+    def is_narrow(self) -> bool:
+        """Whether the function computes in fewer digits than its primals have."""
+        return self.heard < min(backends.of(x).precision(x).bits for x in self.point.values())
+
+    @property
     def is_sure(self) -> bool:
         """Whether a single direction may accuse: steps pass below kinks, or there are none."""
         return self.smooth or self.bits >= SURE_BITS

@@ -7,6 +7,7 @@ under a small jitter. What tells them apart is how far a single entry must move 
 format's spacing is a fixed small share of the entry, the step of a quantiser is not.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,16 @@ import numpy as np
 from gradcheck import backends
 from gradcheck.evaluation import Evaluator
 from gradcheck.noise import FLOAT32_BITS, FROZEN, far_ulps, jitters, ulps_of
+from gradcheck.oracles.finite_difference import Line
 from gradcheck.probes import scale
+from gradcheck.subject import Point
 
 FORMATS = ((FLOAT32_BITS, 2.0**-19), (11, 2.0**-8), (8, 2.0**-5))
 """Significand bits of the formats in which functions compute inside, and the share of an entry by
 which it must move to be seen through them: eight spacings and more."""
+
+HALF_BITS = 11
+"""What is rounded to a half precision in part is judged as float16 is."""
 
 CROSSING = 2.0
 """An entry moved by twice itself changes its sign, and crosses the steps of a quantiser."""
@@ -28,6 +34,9 @@ LOUD_ULPS = 2.0**12
 
 SEEN_ULPS = 2.0**6
 """A smooth function is asked for a move that should be so many ulps, by what a crossing does."""
+
+HALF = 2.0**-5
+"""A share of an entry that shows its slope through float16 and bfloat16."""
 
 ENTRIES = 16
 
@@ -48,8 +57,8 @@ def fineness(
     weights: np.ndarray,
     gradients: list[dict[str, np.ndarray]],
     rng: np.random.Generator,
-) -> int:
-    """Returns the bits of the function; 0 where it is piecewise constant.
+) -> dict[str, int]:
+    """Returns the bits with which the function sees each primal; 0: it is piecewise constant in it.
 
     Args:
         evaluator: the subject.
@@ -59,27 +68,60 @@ def fineness(
         rng: draws the jitter.
     """
     own, wide = evaluator.bits, 2 ** (evaluator.bits - 1 - WIDE_BITS)
+    as_declared = dict.fromkeys(evaluator.point, own)
     large, linear = jitters(evaluator, base, gradients, wide, 1, rng)
     if not np.isfinite(large).all():
-        return own
+        return as_declared
     responding = large[0] != 0
     bits = _format(base[responding] + large[0][responding], large[0][responding], own)
     if bits < own:
-        return bits
+        return dict.fromkeys(evaluator.point, bits)
     far = far_ulps(own)
     small, _ = jitters(evaluator, base, gradients, far, 2, rng)
-    visible = np.abs(large[0]) > VISIBLE_ULPS * ulps_of(base, evaluator.bits) * (wide / far)
+    visible = np.abs(large[0]) > VISIBLE_ULPS * ulps_of(base, own) * (wide / far)
     frozen = responding & visible & ~small.any(axis=0)
     found = weights @ large[0]
     sizes = np.maximum(np.abs(found), np.abs(linear[0]))
-    loud = sizes > VISIBLE_ULPS * (np.abs(weights) @ ulps_of(base, evaluator.bits))
+    loud = sizes > VISIBLE_ULPS * (np.abs(weights) @ ulps_of(base, own))
     unlike = (np.abs(found - linear[0]) > UNLIKE * sizes) & loud
     if np.sum(frozen) > FROZEN * np.sum(responding) or unlike.any():
-        return _by_entries(evaluator, base, rng)
-    return own
+        return {name: _by_entries(evaluator, base, name, rng) for name in evaluator.point}
+    return as_declared
 
 
-def _by_entries(evaluator: Evaluator, base: np.ndarray, rng: np.random.Generator) -> int:
+def is_behind_rounding(line: Line, name: str, k: int, rng: np.random.Generator) -> bool:
+    """Whether a claim that is off at small steps is right at those that a half precision shows.
+
+    Part of the function then rounds on its way, another does not (a residual connection): small
+    steps show the second alone. A quantiser's claim is right at no step of a single entry.
+    """
+    claimed = np.asarray(line.gradients[k][name], dtype=float)
+    x = line.evaluator.point[name]
+    drawn = _drawn({name: x}, rng)
+    votes = []
+    for _, i in drawn:
+        size = abs(float(backends.of(x).values(x).flat[i])) or scale(x)
+        slopes = [
+            _slope(line, name, k, i, size * share) for share in (line.evaluator.first_step**3, HALF)
+        ]
+        off, close = (abs(slope - claimed.flat[i]) for slope in slopes)
+        if off > abs(claimed.flat[i]) / 8:
+            votes.append(close <= off / 4 and close <= abs(claimed.flat[i]) / 3)
+    return len(votes) >= len(drawn) / 4 and sum(votes) >= (1 - FROZEN) * len(votes)
+
+
+def _slope(line: Line, name: str, k: int, i: int, step: float) -> float:
+    """Returns ∂⟨u, f⟩/∂x_i by one difference."""
+    direction = np.zeros(line.gradients[k][name].shape)
+    direction.flat[i] = step
+    part = replace(line, tangent={name: direction}, levels={})
+    if not part.add(1.0):
+        return np.nan
+    level = part.levels[1.0]
+    return float(level.up[k] + level.down[k] + level.claimed[k]) / (2 * step)
+
+
+def _by_entries(evaluator: Evaluator, base: np.ndarray, name: str, rng: np.random.Generator) -> int:
     """Returns the bits by how far single entries must move to be seen.
 
     Asked are those whose crossing the outputs see well: what then is not seen of a small move is
@@ -87,7 +129,8 @@ def _by_entries(evaluator: Evaluator, base: np.ndarray, rng: np.random.Generator
     primals (dead and saturated units do not); most of those that move at all do through a format.
     """
     drawn = [
-        (name, i, _jump(evaluator, base, name, i, CROSSING)) for name, i in _drawn(evaluator, rng)
+        (n, i, _jump(evaluator, base, n, i, CROSSING))
+        for n, i in _drawn({name: evaluator.point[name]}, rng)
     ]
     entries = [entry for entry in drawn if entry[2] >= LOUD_ULPS]
     least = 2.0 ** -(evaluator.bits * 2 / 3)
@@ -107,11 +150,11 @@ def _by_entries(evaluator: Evaluator, base: np.ndarray, rng: np.random.Generator
     )
 
 
-def _drawn(evaluator: Evaluator, rng: np.random.Generator) -> list[tuple[str, int]]:
+def _drawn(point: Point, rng: np.random.Generator) -> list[tuple[str, int]]:
     """Returns the names and flat indices of some coordinates, zeros last."""
     places = [
         (name, i, value == 0)
-        for name, x in evaluator.point.items()
+        for name, x in point.items()
         for i, value in _sample(backends.of(x).values(x).ravel(), rng)
     ]
     order = rng.permutation(len(places))

@@ -28,8 +28,7 @@ UNRESOLVED = 0.5
 
 def compared_coarsely(m: Measurement, point: Any) -> tuple[list[Comparison], list[Finding]]:
     """Returns a comparison for each primal by regression over many probes, and the findings."""
-    reasons = m.audited.evaluator.subject.undecided
-    rows = [undecided(name, m.oracle, reason) for name, reason in reasons.items()]
+    rows: list[Comparison] = []
     findings: list[Finding] = []
     for name, x in point.items():
         before = m.evaluator.meter.evaluations
@@ -49,7 +48,7 @@ def compared_coarsely(m: Measurement, point: Any) -> tuple[list[Comparison], lis
 
 
 def _gains(m: Measurement, point: Any, name: str) -> Iterator[Gain | None]:
-    t = next(step for bits, step in STEPS if m.evaluator.bits <= bits)
+    t = next(step for bits, step in STEPS if m.evaluator_of((name,)).bits <= bits)
     lines = [m.line(tangent(point, (name,), m.rng)) for _ in range(PROBES)]
     for k in range(len(m.weights)):
         yield regressed(lines, k, t)
@@ -62,7 +61,7 @@ def _row(m: Measurement, name: str, gains: Sequence[Gain | None], evaluations: i
     wrong = [gain for gain in told if gain.wrong]
     chosen = wrong[0] if wrong else min(told, key=lambda gain: gain.excluded)
     nothing = chosen.claimed == 0.0
-    seen = f"in {m.evaluator.bits} bits, by regression over {PROBES} probes"
+    seen = f"in {m.evaluator_of((name,)).bits} bits, by regression over {PROBES} probes"
     if wrong:
         status, reason = "fail", seen
     elif nothing:

@@ -1,6 +1,6 @@
 """Measuring a claim along probes: the noise first, then a ladder and an outcome for each."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,8 +9,9 @@ import numpy as np
 from gradcheck.comparison import ROUNDING_ULPS, Outcome, judged
 from gradcheck.contract import Audit
 from gradcheck.evaluation import Evaluator, dot, flat, weight
-from gradcheck.fineness import fineness
+from gradcheck.fineness import HALF_BITS, fineness, is_behind_rounding
 from gradcheck.noise import (
+    FLOAT32_BITS,
     LOW_BITS,
     Z,
     function_noise,
@@ -96,27 +97,49 @@ class Measurement:
         native = evaluator.precision is None
         self.base = flat(audited.outputs) if native else evaluator.values(evaluator.point)
         self.sigma, self.radius = np.zeros(len(self.weights)), 1
+        self.fine: dict[str, int] = {}
 
     def listen(self, point: Any) -> None:
         """Measures the noise of the function, if there is anything to compare."""
         if not point or self.evaluator.bits <= LOW_BITS:
             return
         gradients, own = self.usable_gradients(), self.evaluator
-        bits = fineness(own, self.base, self.weights, gradients, self.rng)
-        if bits == 0:
-            self.evaluator = replace(own, stepped=True)
-        elif bits < own.bits:
-            self.evaluator = replace(own, heard=bits)
-        if self.evaluator.bits > LOW_BITS:
-            self.sigma, self.radius = function_noise(
-                own, self.base, self.weights, gradients, self.rng, narrow=0 < bits < own.bits
-            )
+        self.fine = fineness(own, self.base, self.weights, gradients, self.rng)
+        coarsest = min((bits for bits in self.fine.values() if bits), default=own.bits)
+        if coarsest < own.bits:
+            rounded = max(own.rounded, 2.0 ** (1 - coarsest))
+            self.evaluator = replace(own, rounded=rounded)
+        self.sigma, self.radius = function_noise(
+            own, self.base, self.weights, gradients, self.rng, narrow=coarsest < own.bits
+        )
+
+    def evaluator_of(self, names: Iterable[str]) -> Evaluator:
+        """Returns the evaluator as fine as the function sees some primals."""
+        bits = [self.fine[name] for name in names if name in self.fine]
+        heard = min((b for b in bits if b), default=self.evaluator.bits)
+        if heard == self.evaluator.bits and 0 not in bits:
+            return self.evaluator
+        return replace(self.evaluator, heard=heard, stepped=0 in bits)
 
     def through(self, evaluator: Evaluator) -> "Measurement":
         """Returns the same measurement, of another function that is the same at the point."""
         other = Measurement(self.audited, evaluator, self.allow, self.rng)
         other.base, other.sigma, other.radius = self.base, self.sigma, self.radius
+        other.fine = self.fine
         return other
+
+    def is_behind_rounding(self, name: str, probed: Sequence[Probed]) -> bool:
+        """Whether a primal fails for a half precision that a part of the function rounds to.
+
+        It is then taken to be seen in as many bits.
+        """
+        failing = [p for p in probed if p.probe.primals == (name,) and p.outcome.status == "fail"]
+        if not failing or self.evaluator.bits <= FLOAT32_BITS:
+            return False
+        behind = is_behind_rounding(failing[0].line, name, failing[0].worst, self.rng)
+        if behind:
+            self.fine[name] = HALF_BITS
+        return behind
 
     def usable_gradients(self) -> list[dict[str, np.ndarray]]:
         """Returns the claimed gradients with zero for what is not finite."""
@@ -142,7 +165,7 @@ class Measurement:
             (name,) = probe.primals
             largest = float(np.max(np.abs(gradient[name]), initial=0.0))
             size += largest * float(np.linalg.norm(v[name]))
-        return ROUNDING_ULPS * self.evaluator.eps_of(v) * size
+        return ROUNDING_ULPS * self.evaluator_of(v).eps_of(v) * size
 
     def listen_again(self) -> None:
         """Measures the noise without help of the claim, which has turned out to be wrong."""
@@ -159,14 +182,15 @@ class Measurement:
         """Runs the ladder along a probe, and looks closer where the claim disagrees."""
         before = self.evaluator.meter.evaluations - 2 * len(levels or {})
         line = replace(self.line(probe.tangent), levels=dict(levels or {}))
-        if not line.add(self.evaluator.first_step):
+        if not line.add(line.evaluator.first_step):
             # Part of the step leaves the domain: move each entry by a share of itself.
             point = self.audited.evaluator.subject.point
             again = tangent(point, probe.primals, self.rng, relative=True)
             probe = replace(probe, tangent=_restricted(again, probe))
             line = self.line(probe.tangent)
         weights = [weight(g, probe.tangent) for g in line.gradients]
-        target = TARGET.get(self.evaluator.bits, 2.0 ** (-0.57 * self.evaluator.bits))
+        bits = line.evaluator.bits
+        target = TARGET.get(bits, 2.0 ** (-0.57 * bits))
         sizes = np.array(weights)
         best = estimate(line, lambda: target * np.maximum(sizes, line.sensitivity() * 2.0**-10))
         outcomes = self.judge(probe, line, best)
@@ -198,7 +222,8 @@ class Measurement:
 
     def line(self, v: Any) -> Line:
         """Returns the line along a tangent."""
-        return Line(self.evaluator, self.base, self.weights, self.usable_gradients(), v, self.sigma)
+        evaluator = self.evaluator_of(v)
+        return Line(evaluator, self.base, self.weights, self.usable_gradients(), v, self.sigma)
 
     def judge(
         self, probe: Probe, line: Line, best: Estimate | None, *, careful: bool = False
@@ -213,7 +238,7 @@ class Measurement:
                 )
                 continue
             rounding = self.slack(gradient, probe)
-            eps = self.evaluator.eps_of(probe.tangent)
+            eps = line.evaluator.eps_of(probe.tangent)
             rounding += ROUNDING_ULPS * eps * float(best.sensitivity[k])
             if careful and abs(best.residual[k]) > best.bar[k]:
                 most = CLAIM_NOISE * eps**0.5 * size
@@ -226,7 +251,7 @@ class Measurement:
                     weight=size,
                     rounding=rounding,
                     eps=eps,
-                    floor=self.evaluator.floor_of(probe.tangent),
+                    floor=line.evaluator.floor_of(probe.tangent),
                     allow=self.allow,
                 )
             )

@@ -308,7 +308,7 @@ def _is_frozen(line: Line, t: float, k: int) -> bool:
     Part of it is then computed in a lower precision than its primals, and small steps show nothing.
     """
     stands = line.levels[t].moved[k] == 0.0 and line.levels[line.steps[0]].moved[k] > 0.0
-    return stands and not line.evaluator.stepped
+    return stands and line.evaluator.is_narrow
 
 
 def _one_sided(line: Line, k: int, steps: list[float]) -> tuple[bool, float, float]:

@@ -1,0 +1,1 @@
+"""Measurements of gradcheck against planted bugs, other checkers and the clock."""

@@ -1,0 +1,48 @@
+"""The command: `python -m benchmarks.power [--checkers ours,jax] [--dtype float64] [--write]`."""
+
+import argparse
+from pathlib import Path
+
+from benchmarks.power.checkers import CHECKERS
+from benchmarks.power.runner import DTYPES, chosen, misses, run
+from benchmarks.power.table import missed, page, table
+
+PAGE = Path(__file__).parents[2] / "docs" / "power.md"
+
+
+def main() -> None:
+    """Runs what is asked for and prints it."""
+    options = _parsed()
+    outcomes = []
+    for dtype in options.dtype:
+        cases = list(chosen(dtype, options.families))
+        measured = run(options.checkers, cases, dtype, options.seed, options.jobs)
+        outcomes += measured
+        print(f"\n{dtype}\n\n{table(measured, dtype)}\n\n{missed(misses(measured))}", flush=True)
+    if options.write:
+        PAGE.write_text(page(outcomes, options.dtype, options.seed), encoding="utf-8")
+
+
+def _parsed() -> argparse.Namespace:
+    known = {checker.name: checker for checker in CHECKERS}
+    installed = [name for name, checker in known.items() if checker.installed]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.power", description=__doc__)
+    parser.add_argument("--checkers", default=",".join(installed), help=", ".join(known))
+    parser.add_argument("--dtype", default=",".join(DTYPES), help=", ".join(DTYPES))
+    parser.add_argument("--families", default="", help="names with commas; all without")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
+    options = parser.parse_args()
+    for name, values in (("checkers", known), ("dtype", DTYPES)):
+        chosen_names = [part for part in getattr(options, name).split(",") if part]
+        if unknown := set(chosen_names) - set(values):
+            parser.error(f"unknown {name}: {', '.join(sorted(unknown))}")
+        setattr(options, name, chosen_names)
+    options.checkers = [known[name] for name in options.checkers]
+    options.families = [part for part in options.families.split(",") if part]
+    return options
+
+
+if __name__ == "__main__":
+    main()
