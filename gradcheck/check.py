@@ -182,7 +182,10 @@ def _compared(
         if calm is not None:
             probed = [calm.walked_again(p) if p.is_doubtful else p for p in probed]
             m = m if calm.ties or not calm.decisive else calm.measurement
-        coarse += [name for name in fine if m.is_behind_rounding(name, probed)]
+        behind = m.behind_rounding(probed)
+        if behind:
+            coarse += behind
+            probed = [m.walked(p.probe) if p.outcome.status == "fail" else p for p in probed]
     except BudgetSpent:
         pass
     probed = [p for p in probed if not set(coarse) & set(p.probe.primals)]

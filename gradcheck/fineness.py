@@ -68,25 +68,42 @@ def fineness(
         rng: draws the jitter.
     """
     own, wide = evaluator.bits, 2 ** (evaluator.bits - 1 - WIDE_BITS)
-    as_declared = dict.fromkeys(evaluator.point, own)
-    large, linear = jitters(evaluator, base, gradients, wide, 1, rng)
-    if not np.isfinite(large).all():
-        return as_declared
+    large, _ = jitters(evaluator, base, gradients, wide, 1, rng)
     responding = large[0] != 0
-    bits = _format(base[responding] + large[0][responding], large[0][responding], own)
-    if bits < own:
-        return dict.fromkeys(evaluator.point, bits)
-    far = far_ulps(own)
-    small, _ = jitters(evaluator, base, gradients, far, 2, rng)
-    visible = np.abs(large[0]) > VISIBLE_ULPS * ulps_of(base, own) * (wide / far)
-    frozen = responding & visible & ~small.any(axis=0)
-    found = weights @ large[0]
-    sizes = np.maximum(np.abs(found), np.abs(linear[0]))
-    loud = sizes > VISIBLE_ULPS * (np.abs(weights) @ ulps_of(base, own))
-    unlike = (np.abs(found - linear[0]) > UNLIKE * sizes) & loud
-    if np.sum(frozen) > FROZEN * np.sum(responding) or unlike.any():
-        return {name: _by_entries(evaluator, base, name, rng) for name in evaluator.point}
-    return as_declared
+    if np.isfinite(large).all():
+        bits = _format(base[responding] + large[0][responding], large[0][responding], own)
+        if bits < own:
+            return dict.fromkeys(evaluator.point, bits)
+    return {
+        name: _by_entries(evaluator, base, name, rng)
+        if backends.size(x) and _is_suspicious(evaluator, base, weights, gradients, name, rng)
+        else own
+        for name, x in evaluator.point.items()
+    }
+
+
+def _is_suspicious(
+    evaluator: Evaluator,
+    base: np.ndarray,
+    weights: np.ndarray,
+    gradients: list[dict[str, np.ndarray]],
+    name: str,
+    rng: np.random.Generator,
+) -> bool:
+    """Whether the outputs stand still as a primal moves by little, or move unlike its claim."""
+    bits = evaluator.bits
+    wide, far = 2 ** (bits - 1 - WIDE_BITS), far_ulps(bits)
+    (large,), (linear,) = jitters(evaluator, base, gradients, wide, 1, rng, name)
+    (small,), _ = jitters(evaluator, base, gradients, far, 1, rng, name)
+    if not (np.isfinite(large).all() and np.isfinite(small).all()):
+        return False
+    visible = np.abs(large) > VISIBLE_ULPS * ulps_of(base, bits) * (wide / far)
+    frozen = visible & (small == 0)
+    found = weights @ large
+    sizes = np.maximum(np.abs(found), np.abs(linear))
+    loud = sizes > VISIBLE_ULPS * (np.abs(weights) @ ulps_of(base, bits))
+    unlike = (np.abs(found - linear) > UNLIKE * sizes) & loud
+    return bool(np.sum(frozen) > FROZEN * np.sum(large != 0) or unlike.any())
 
 
 def is_behind_rounding(line: Line, name: str, k: int, rng: np.random.Generator) -> bool:

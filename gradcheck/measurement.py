@@ -128,18 +128,25 @@ class Measurement:
         other.fine = self.fine
         return other
 
-    def is_behind_rounding(self, name: str, probed: Sequence[Probed]) -> bool:
-        """Whether a primal fails for a half precision that a part of the function rounds to.
+    def behind_rounding(self, probed: Sequence[Probed]) -> list[str]:
+        """Returns the primals that fail for a half precision that a part of the function rounds to.
 
-        It is then taken to be seen in as many bits.
+        They are then taken to be seen in as many bits, and the others' claims to be rounded so.
         """
-        failing = [p for p in probed if p.probe.primals == (name,) and p.outcome.status == "fail"]
-        if not failing or self.evaluator.bits <= FLOAT32_BITS:
-            return False
-        behind = is_behind_rounding(failing[0].line, name, failing[0].worst, self.rng)
-        if behind:
-            self.fine[name] = HALF_BITS
-        return behind
+        if self.evaluator.bits <= FLOAT32_BITS:
+            return []
+        unsure = ("fail", "grey", "inconclusive")
+        failing = {p.probe.primals: p for p in probed if p.outcome.status in unsure}
+        names = [
+            names[0]
+            for names, p in failing.items()
+            if len(names) == 1 and is_behind_rounding(p.line, names[0], p.worst, self.rng)
+        ]
+        if names:
+            self.fine |= dict.fromkeys(names, HALF_BITS)
+            rounded = max(self.evaluator.rounded, 2.0 ** (1 - HALF_BITS))
+            self.evaluator = replace(self.evaluator, rounded=rounded)
+        return names
 
     def usable_gradients(self) -> list[dict[str, np.ndarray]]:
         """Returns the claimed gradients with zero for what is not finite."""
@@ -157,14 +164,17 @@ class Measurement:
     def slack(self, gradient: dict[str, np.ndarray], probe: Probe) -> float:
         """Returns the bar of the claim's own rounding along a direction.
 
-        A part of a primal is rounded as its largest entries are: they may be summed in one pass.
+        A part of a primal is rounded as its largest entries are, through the largest weights of
+        the cotangent: 1 + tanh(x) of a large -x loses digits that no jitter shows.
         """
         v = probe.tangent
         size = weight(gradient, v)
         if probe.part is not None:
             (name,) = probe.primals
-            largest = float(np.max(np.abs(gradient[name]), initial=0.0))
-            size += largest * float(np.linalg.norm(v[name]))
+            plain, usual = self.usable_gradients()[0], float(np.max(np.abs(self.weights[0])))
+            heaviest = float(np.max(np.abs(self.weights))) / usual
+            largest = max(float(np.max(np.abs(g[name]), initial=0.0)) for g in (gradient, plain))
+            size += largest * heaviest * float(np.linalg.norm(v[name]))
         return ROUNDING_ULPS * self.evaluator_of(v).eps_of(v) * size
 
     def listen_again(self) -> None:

@@ -38,15 +38,17 @@ def far_ulps(bits: int) -> int:
 
 
 def jittered(
-    evaluator: Evaluator, ulps: int, rng: np.random.Generator
+    evaluator: Evaluator, ulps: int, rng: np.random.Generator, only: str | None = None
 ) -> tuple[dict[str, object], dict[str, np.ndarray]]:
     """Returns a point jittered by at most so many ulps, and the displacement that this really was.
 
     Ulps are those of the evaluation's precision; a claim in a narrower one is jittered by calling
-    this with an evaluator in the primals' own dtypes.
+    this with an evaluator in the primals' own dtypes. With `only` one primal is moved.
     """
-    moved, displacement = {}, {}
+    moved, displacement = dict(evaluator.point), {}
     for name, x in evaluator.point.items():
+        if only not in (None, name):
+            continue
         backend = backends.of(x)
         # Entries that differ by orders of magnitude have ulps that do.
         unit = (sizes(x) if spread(x) > WIDE else scale(x)) * backend.precision(x).eps
@@ -108,11 +110,12 @@ def jitters(
     ulps: int,
     count: int,
     rng: np.random.Generator,
+    only: str | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns the changes of f at jittered points, and what the claim says of each ⟨u, f⟩."""
     changes, linear = [], []
     for _ in range(count):
-        moved, displacement = jittered(evaluator, ulps, rng)
+        moved, displacement = jittered(evaluator, ulps, rng, only)
         values = evaluator.values(moved)
         changes.append(values - base if values.size == base.size else np.full(base.size, np.nan))
         linear.append([dot(g, displacement) for g in gradients])

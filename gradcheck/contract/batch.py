@@ -2,12 +2,13 @@
 
 import warnings
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from gradcheck import backends
-from gradcheck.contract.agreement import blur, coordinates
+from gradcheck.contract.agreement import blur, coordinates, moved
 from gradcheck.contract.audited import Audit, is_far, read
 from gradcheck.errors import EvaluationError, PullbackError
 from gradcheck.evaluation import Direction
@@ -16,6 +17,8 @@ from gradcheck.verdict import Finding
 
 SAME_ROW = 2.0**-6
 """A row alone must give what it gives in the batch to this part of what is a gross difference."""
+
+AWAY = 2.0**-3
 
 KINDS = {0: ("empty_batch", "an empty batch"), 1: ("batch_of_one", "a batch of one")}
 
@@ -48,6 +51,8 @@ def batches(
         if any(answer[n].shape == audited.gradients[0][n].shape for n in answer if n in rows):
             return  # written for this number of rows only, and that is no mistake
         found = list(_compared(audited, rows, count, answer, wanted, rng))
+        if found and not _stays_row_wise(audited, rows, rng):
+            return
         yield from found
         if found:
             return
@@ -104,6 +109,19 @@ def _is_row_wise(audited: Audit, first: Point) -> bool:
         np.isfinite(row).all() and not is_far(together[name][:1], row, share)
         for name, row in alone.items()
     )
+
+
+def _stays_row_wise(audited: Audit, rows: Point, rng: np.random.Generator) -> bool:
+    """Whether the first row alone gives the same away from the point too: equal rows always do."""
+    point = moved(audited.point, AWAY, rng)
+    evaluator = replace(audited.evaluator, subject=audited.evaluator.subject.at(point))
+    try:
+        outputs = evaluator.outputs(point)
+    except EvaluationError:
+        return False
+    there = replace(audited, evaluator=evaluator, outputs=outputs)
+    first = _evaluated(there, {name: point.get(name, x) for name, x in rows.items()}, 1)
+    return first is not None and _is_row_wise(there, first)
 
 
 def _pulled(

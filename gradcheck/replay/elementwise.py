@@ -232,7 +232,11 @@ def _accumulated(tape: Tape, u: np.ufunc, x: Any, axis: int = 0, dtype: Any = No
         reached = u.accumulate(x, axis=axis) == x
         return np.maximum.accumulate(np.where(reached, places, 0), axis=axis)
 
-    index = tape.decide(f"{u.__name__}.accumulate", x.shape, last)
+    def ties(_: Any) -> int:
+        before, here = (np.moveaxis(a, axis, 0) for a in (u.accumulate(x, axis=axis), x))
+        return int(np.count_nonzero(before[:-1] == here[1:]))
+
+    index = tape.decide(f"{u.__name__}.accumulate", x.shape, last, ties)
     return np.take_along_axis(x, index, axis)
 
 
