@@ -13,6 +13,7 @@ from gradcheck.contract import Audit, audit, further, random_kept
 from gradcheck.errors import InvalidInput
 from gradcheck.escalation import escalated, is_borne_out, lost_digits, widened
 from gradcheck.evaluation import BudgetSpent, Evaluator, Meter
+from gradcheck.exact import sharpened
 from gradcheck.kinks import calmed
 from gradcheck.low_precision import compared_coarsely
 from gradcheck.measurement import Measurement, Probed, more_probes
@@ -182,6 +183,7 @@ def _compared(
         if calm is not None:
             probed = [calm.walked_again(p) if p.is_doubtful else p for p in probed]
             m = m if calm.ties or not calm.decisive else calm.measurement
+        probed = sharpened(m, probed)
         behind = m.behind_rounding(probed)
         if behind:
             coarse += behind

@@ -41,6 +41,7 @@ class Outcome:
         weight: ‖x̄·v‖₂.
         floor: the relative error that counts as rounding of the claim, whatever the bar.
         reason: why it is inconclusive, or what a pass rests on.
+        route: the exact route that says so, next to the differences.
     """
 
     status: Literal["pass", "fail", "grey", "inconclusive"]
@@ -50,6 +51,7 @@ class Outcome:
     weight: float
     floor: float = 0.0
     reason: str = ""
+    route: str = ""
 
     @property
     def resolution(self) -> float | None:

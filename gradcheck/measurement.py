@@ -19,7 +19,7 @@ from gradcheck.noise import (
     symmetric_noise,
 )
 from gradcheck.oracles.finite_difference import Estimate, Level, Line, estimate, settled
-from gradcheck.probes import Probe, part_probe, tangent
+from gradcheck.probes import Probe, part_probe, tangent, tied
 from gradcheck.verdict import number
 
 TARGET = {53: 2.0**-30, 24: 2.0**-14}
@@ -228,6 +228,8 @@ class Measurement:
         point = self.audited.evaluator.subject.point
         if probe.part is not None:
             return part_probe(point, probe.primals[0], probe.part, self.rng)
+        if probe.alike:
+            return tied(point, probe.primals, self.rng)
         return replace(probe, tangent=tangent(point, probe.primals, self.rng))
 
     def line(self, v: Any) -> Line:

@@ -7,6 +7,7 @@ scale: signs, so that no entry is lost by the draw (a Gaussian gives one in twel
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -34,11 +35,13 @@ class Probe:
         primals: the primals it moves.
         tangent: v, by primal.
         part: the flat indices of the coordinates that it moves, None for all.
+        alike: whether it moves primals by the same, so that their ties stay.
     """
 
     primals: tuple[str, ...]
     tangent: Direction
     part: np.ndarray | None = None
+    alike: bool = False
 
 
 def scale(x: Any) -> float:
@@ -64,6 +67,22 @@ def probes(point: Mapping[str, Any], rng: np.random.Generator) -> Iterator[Probe
             yield Probe((name,), tangent(point, (name,), rng, relative=True))
     for _ in range(min(len(names), 2)):
         yield Probe(names, tangent(point, names, rng))
+    yield from (tied(point, pair, rng) for pair in combinations(names, 2) if _are_tied(point, pair))
+
+
+def tied(point: Mapping[str, Any], names: tuple[str, ...], rng: np.random.Generator) -> Probe:
+    """Returns the probe that moves primals of one shape alike.
+
+    max(x, y) at x = y has a kink along every direction but these: what its two cotangents share
+    out must add up.
+    """
+    (v,) = tangent(point, names[:1], rng).values()
+    return Probe(names, dict.fromkeys(names, v), alike=True)
+
+
+def _are_tied(point: Mapping[str, Any], pair: tuple[str, str]) -> bool:
+    x, y = (backends.of(point[name]).values(point[name]) for name in pair)
+    return x.shape == y.shape and bool(np.any(x == y))
 
 
 def parts(

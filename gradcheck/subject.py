@@ -42,6 +42,7 @@ class Subject:
         pullback: (cotangents of the outputs, point) -> `Pulled`. As pure.
         interleaved: (cotangents, point, another point) -> `Pulled` at the first, the function
             having been evaluated at the other meanwhile; None where it remembers on purpose.
+        pushforward: (point, tangent) -> ∂f/∂x · v by name, where a framework offers it.
         is_object: whether the gradients live in an object of the user's, by its own conventions.
         parameters: the names of those primals that an object holds, in order.
         findings: what the adapter found before any number was compared.
@@ -55,6 +56,7 @@ class Subject:
     function: Callable[[Point], Point]
     pullback: Callable[[Point, Point], Pulled]
     interleaved: Callable[[Point, Point, Point], Pulled] | None = None
+    pushforward: Callable[[Point, Mapping[str, Any]], Point] | None = None
     is_object: bool = False
     parameters: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()

@@ -9,6 +9,7 @@ import numpy as np
 from gradcheck import backends
 from gradcheck.comparison import ON_KINK, UNRESOLVED
 from gradcheck.evaluation import BudgetSpent
+from gradcheck.exact import exactly_located
 from gradcheck.findings import joint_finding, located_finding, probe_finding, ties_finding
 from gradcheck.localisation import (
     MOST_KINKED,
@@ -95,7 +96,7 @@ def _comparison(m: Measurement, name: str, probed: Probed) -> Comparison:
     outcome = probed.outcome
     return Comparison(
         primal=name,
-        oracle=m.oracle,
+        oracle=f"{m.oracle} and {outcome.route}" if outcome.route else m.oracle,
         status="inconclusive" if outcome.status == "grey" else outcome.status,
         claimed=outcome.claimed,
         true=outcome.claimed + outcome.residual,
@@ -203,14 +204,18 @@ def _finding(m: Measurement, name: str, probed: Probed) -> Finding | Literal[Fal
     Where no entry and no block shows it, other directions must, and in a low precision they must
     anyway: None where they do not, False where it was ties alone.
     """
+    k = _failing(probed)
+    if probed.outcomes[k].route:
+        found = exactly_located(m, probed, k)
+        return _located_finding(m, name, found) if found.indices else None
     unsure = not m.evaluator.is_sure
     if unsure and not _repeats(m, probed.probe):
         return None
     try:
-        found = located(probed.line, name, _failing(probed), m.rng, among=probed.probe.part)
+        found = located(probed.line, name, k, m.rng, among=probed.probe.part)
     except BudgetSpent:
         return probe_finding(name, probed.outcome, missing=name in m.audited.missing)
-    if found.indices and _are_ties(m, name, found, _failing(probed)):
+    if found.indices and _are_ties(m, name, found, k):
         return False
     if found.indices:
         return _located_finding(m, name, found)

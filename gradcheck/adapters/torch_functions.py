@@ -16,7 +16,7 @@ from typing import Any
 from gradcheck import backends
 from gradcheck.adapters.functions import call, function_subject, name_of
 from gradcheck.adapters.primals import Primals, outputs, primals_of
-from gradcheck.errors import InvalidInput, PullbackError
+from gradcheck.errors import EvaluationError, InvalidInput, PullbackError
 from gradcheck.structure import leaves
 from gradcheck.subject import Point, Pulled, Subject
 from gradcheck.verdict import Finding
@@ -144,6 +144,23 @@ def _subject(made: Call, wrt: Sequence[str | int] | str | None, title: str) -> S
         named = zip(inputs, answer, strict=True)
         return Pulled({n: g.detach() for n, g in named if g is not None})
 
+    def pushforward(point: Point, tangent: Mapping[str, Any]) -> dict[str, Any]:
+        forward = torch.autograd.forward_ad
+        try:
+            with forward.dual_level():
+                duals = {
+                    n: forward.make_dual(x.detach(), backends.of(x).like(tangent[n], x))
+                    if n in tangent
+                    else x
+                    for n, x in point.items()
+                }
+                pairs = {n: forward.unpack_dual(y) for n, y in evaluated(duals).items()}
+        except Exception as cause:
+            raise EvaluationError(f"{title} has no forward mode: {cause}") from cause
+        return {
+            n: torch.zeros_like(y) if dy is None else dy.detach() for n, (y, dy) in pairs.items()
+        }
+
     return Subject(
         title,
         native,
@@ -151,6 +168,7 @@ def _subject(made: Call, wrt: Sequence[str | int] | str | None, title: str) -> S
         function,
         pullback,
         interleaved=pullback,
+        pushforward=pushforward,
         parameters=tuple(n for n in native if n in made.parameters),
         notes=made.notes,
     )

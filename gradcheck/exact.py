@@ -1,0 +1,163 @@
+"""Exact routes: what differences leave open, settled by a derivative that is exact to rounding.
+
+An exact route is believed of a primal where finite differences along the same direction confirm
+it: it may share a wrong formula with the claim, or be silently zero. Then it says how small an
+error is excluded, and judges the parts of the primal whose slopes drown in rounding.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gradcheck.comparison import FAIL_BARS, ROUNDING_ULPS, Outcome
+from gradcheck.evaluation import Direction, Evaluator, dot, weight
+from gradcheck.localisation import MOST_ENTRIES, Located
+from gradcheck.measurement import Measurement, Probed
+from gradcheck.oracles.complex_step import complex_step
+from gradcheck.oracles.forward_mode import forward_mode
+from gradcheck.replay import Recorded, record
+
+Route = Callable[[Evaluator, np.ndarray, Direction], np.ndarray | None]
+
+COMPLEX_STEP = "complex step"
+
+ROUTES: tuple[tuple[str, Route], ...] = (
+    ("forward mode", forward_mode),
+    (COMPLEX_STEP, complex_step),
+)
+
+CONFIRMED = 2.0**-10
+"""Finite differences confirm a route only where their bar is below this share of the gradient."""
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """An exact route that finite differences confirm.
+
+    Attributes:
+        name: what it is.
+        route: gives ∂f/∂x · v.
+    """
+
+    name: str
+    route: Route
+
+    def may_accuse(self, m: Measurement) -> bool:
+        """Whether no decision is seen that the route could be blind to."""
+        return self.name != COMPLEX_STEP or _has_no_decisions(m)
+
+
+def sharpened(m: Measurement, probed: Sequence[Probed]) -> list[Probed]:
+    """Returns the probes with the outcomes that an exact route sharpens."""
+    if m.evaluator.bits < 53 or m.evaluator.smooth:
+        return list(probed)
+    whole = {p.probe.primals: p for p in probed if p.probe.part is None and _is_clear(p)}
+    found: dict[tuple[str, ...], Confirmed | None] = {}
+    result = []
+    for p in probed:
+        names = p.probe.primals
+        if len(names) == 1 and names in whole and names not in found:
+            found[names] = _confirmed(m, whole[names])
+        confirmed = found.get(names)
+        result.append(p if confirmed is None else _judged(m, p, confirmed))
+    return result
+
+
+def _is_clear(probed: Probed) -> bool:
+    """Whether finite differences see the derivative along a probe well."""
+    outcome = probed.outcomes[0]
+    return (
+        outcome.status == "pass"
+        and not probed.on_kink
+        and len(probed.probe.primals) == 1
+        and 0.0 < outcome.bar <= CONFIRMED * outcome.weight
+        and abs(outcome.claimed) > CONFIRMED * outcome.weight
+    )
+
+
+def _confirmed(m: Measurement, probed: Probed) -> Confirmed | None:
+    outcome = probed.outcomes[0]
+    for name, route in ROUTES:
+        pushed = route(m.evaluator, m.base, probed.probe.tangent)
+        if pushed is None:
+            continue
+        apart = abs(float(m.weights[0] @ pushed) - outcome.claimed - outcome.residual)
+        if apart <= FAIL_BARS * outcome.bar + outcome.floor * outcome.weight:
+            return Confirmed(name, route)
+    return None
+
+
+def _has_no_decisions(m: Measurement) -> bool:
+    recorded = record(m.evaluator.outputs, m.evaluator.point)
+    return isinstance(recorded, Recorded) and not recorded.decisions and not recorded.escaped
+
+
+def _judged(m: Measurement, probed: Probed, confirmed: Confirmed) -> Probed:
+    """Returns a probe with what the exact route says of it, where that says more."""
+    if probed.outcome.status == "fail":
+        return probed
+    pushed = confirmed.route(m.evaluator, m.base, probed.probe.tangent)
+    if pushed is None:
+        return probed
+    outcomes = [
+        _outcome(m, probed, k, float(m.weights[k] @ pushed), pushed, confirmed)
+        for k in range(len(probed.outcomes))
+    ]
+    return replace(probed, outcomes=tuple(outcomes), evaluations=probed.evaluations + 1)
+
+
+def _outcome(
+    m: Measurement, probed: Probed, k: int, true: float, pushed: np.ndarray, confirmed: Confirmed
+) -> Outcome:
+    old, v = probed.outcomes[k], probed.probe.tangent
+    gradient = m.usable_gradients()[k]
+    size = weight(gradient, v)
+    bar = m.slack(gradient, probed.probe)
+    bar += ROUNDING_ULPS * m.evaluator.eps_of(v) * float(np.linalg.norm(m.weights[k] * pushed))
+    residual = true - dot(gradient, v)
+    share = max(old.floor * size, FAIL_BARS * bar)
+    if abs(residual) > share:
+        # Only what differences left open is accused on this ground.
+        is_open = old.status == "inconclusive" or old.bar > abs(residual)
+        if not (is_open and confirmed.may_accuse(m)):
+            return old
+        told = replace(old, residual=residual, bar=bar, weight=size, route=confirmed.name)
+        return replace(told, status="fail", reason="")
+    return replace(
+        old,
+        status="pass",
+        residual=residual,
+        bar=bar,
+        weight=size,
+        floor=0.0,
+        reason="" if old.status != "pass" else old.reason,
+        route=confirmed.name,
+    )
+
+
+def exactly_located(m: Measurement, probed: Probed, k: int, most: int = MOST_ENTRIES) -> Located:
+    """Returns where a claim is wrong by the exact route that found it, entry by entry.
+
+    Args:
+        m: the measurement.
+        probed: the probe that fails.
+        k: which cotangent.
+        most: so many entries are looked at, of more a sample.
+    """
+    (name,) = probed.probe.primals
+    route = dict(ROUTES)[probed.outcomes[k].route]
+    claimed = m.usable_gradients()[k][name]
+    among = np.arange(claimed.size) if probed.probe.part is None else probed.probe.part
+    entries = among if among.size <= most else m.rng.choice(among, most, replace=False)
+    true, seen = claimed.ravel().copy(), np.zeros(claimed.size, dtype=bool)
+    seen[entries] = True
+    for i in entries:
+        unit = np.zeros(claimed.size)
+        unit[i] = 1.0
+        pushed = route(m.evaluator, m.base, {name: unit.reshape(claimed.shape)})
+        true[i] = claimed.flat[i] if pushed is None else float(m.weights[k] @ pushed)
+    floor = m.evaluator.floor_of((name,))
+    arrays = (a.reshape(claimed.shape) for a in (true, floor * np.abs(true), seen))
+    true, bar, seen = arrays
+    return Located(name, claimed, true, bar, seen, np.zeros_like(seen), true)
