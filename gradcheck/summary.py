@@ -154,9 +154,9 @@ def _are_ties(m: Measurement, name: str, found: Located, k: int) -> bool:
     """Whether all entries that seem wrong are tied with two or more others, which make up for them.
 
     Of three equal values the middle one moves no order statistic by moving alone, though it may
-    rightly have all of its slope. All of them moved together move it: that must agree, and must be
-    another slope than the sum of theirs (of a differentiable function it is that sum, and equal
-    entries, a zero bias say, are no tie).
+    rightly have all of its slope. All of them moved together move it: that must agree, and one of
+    them be on a kink, or the slope another than the sum of theirs (of a differentiable function it
+    is that sum, and equal entries, a zero bias say, are no tie).
     """
     x = m.audited.evaluator.subject.point[name]
     values = backends.of(x).values(x)
@@ -169,6 +169,8 @@ def _are_ties(m: Measurement, name: str, found: Located, k: int) -> bool:
         outcome = together.outcomes[k]
         if together.on_kink or outcome.status != "pass" or not found.seen[group].all():
             return False
+        if found.kinked[group].any():
+            continue
         alone = float(np.sum(found.central[group]) * scale(x))
         size = abs(alone) + abs(outcome.claimed)
         if abs(outcome.claimed + outcome.residual - alone) <= TIE * size + 4 * outcome.bar:
