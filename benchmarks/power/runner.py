@@ -57,8 +57,9 @@ class Outcome:
 
     @property
     def rejected(self) -> bool:
-        """Whether the gradient was called wrong; an error of ours is no verdict."""
-        return self.status == "fail"
+        """Whether the gradient was called wrong; of a contract, whether it was warned of."""
+        warned = self.status == "warned" and self.subject.kind == "contract"
+        return self.status == "fail" or warned
 
     @property
     def accusing(self) -> bool:
@@ -176,7 +177,7 @@ def rows(outcomes: Iterable[Outcome]) -> Iterator[Row]:
     for (checker, dtype, kind), group in groups.items():
         wrong = [o for o in group if not o.subject.correct]
         found = [o for o in wrong if o.rejected]
-        passed = [o for o in found if status[checker, dtype, o.subject.twin].status == "pass"]
+        passed = [o for o in found if _is_told(o, status[checker, dtype, o.subject.twin])]
         yield Row(
             checker=checker,
             dtype=dtype,
@@ -190,8 +191,13 @@ def rows(outcomes: Iterable[Outcome]) -> Iterator[Row]:
         )
 
 
+def _is_told(bug: Outcome, twin: Outcome) -> bool:
+    """Whether a bug is told from its right twin."""
+    return twin.status == "pass" or (twin.status == "warned" and bug.status == "fail")
+
+
 def misses(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
     """Yields the bugs that were not rejected, and the right gradients that did not pass."""
     for o in outcomes:
-        if o.status != "pass" if o.subject.correct else not o.rejected:
+        if o.status not in ("pass", "warned") if o.subject.correct else not o.rejected:
             yield o

@@ -14,7 +14,7 @@ from gradcheck.adapters import conventions
 from gradcheck.adapters.primals import Primals, outputs, primals_of
 from gradcheck.errors import EvaluationError, InvalidInput, PullbackError
 from gradcheck.structure import rebuild
-from gradcheck.subject import Point, Pulled, Subject
+from gradcheck.subject import Point, Pulled, Subject, copied
 
 
 def function_subject(
@@ -155,6 +155,7 @@ def _of_rule(rule: Callable, primals: Primals, title: str) -> Calls:
         y, pull = _apply(rule, primals, point, title)
         y_bar = rebuild(y, "y", cotangents)
         _apply(rule, primals, other, title)
+        call(pull, (rebuild(y, "y", copied(cotangents)),), {}, title, PullbackError)
         return primals.pulled(call(pull, (y_bar,), {}, title, PullbackError))
 
     return function, pullback, interleaved

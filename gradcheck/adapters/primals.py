@@ -74,7 +74,7 @@ class Primals:
             for names in (self.wrt, tuple(self.trees)):
                 if len(returned) == len(names):
                     given = dict(zip(names, returned, strict=True))
-                    return {name: given[name] for name in self.wrt}, None
+                    return {name: given[name] for name in self.wrt}, self._of_integers(given)
         return {}, _count_finding(self.wrt, returned, self.by_name)
 
     def _is_bare(self, returned: Any) -> bool:
@@ -92,13 +92,30 @@ class Primals:
         chosen = {name: returned[name] for name in self.wrt if name in returned}
         unknown = [name for name in returned if name not in self.trees]
         if not unknown:
-            return chosen, None
+            return chosen, self._of_integers(returned)
         known = ", ".join(map(repr, self.trees))
         return chosen, Finding(
             kind="extra",
             message=f"{unknown[0]!r}: the pullback returns a cotangent under this name, and there "
             f"is no such primal (there are {known})",
         )
+
+    def _of_integers(self, returned: Mapping[str, Any]) -> Finding | None:
+        """Returns the finding of a gradient that is returned for integers or booleans."""
+        for name, value in returned.items():
+            tree = self.trees[name]
+            is_discrete = backends.is_array(tree) and not backends.is_floating(tree)
+            if name in self.wrt or not is_discrete or not backends.is_array(value):
+                continue
+            if np.any(backends.of(value).values(value)):
+                return Finding(
+                    kind="extra",
+                    severity="warning",
+                    message=f"{name}: the pullback returns a gradient for it, and it holds "
+                    f"{backends.of(tree).dtype(tree)}: nothing is differentiable there, return "
+                    "None",
+                )
+        return None
 
 
 def primals_of(

@@ -131,10 +131,12 @@ def _subject(made: Call, wrt: Sequence[str | int] | str | None, title: str) -> S
             if not wanted:
                 return Pulled({})
             bars = [cotangents[n] for n in wanted]
+            ends, starts = list(wanted.values()), list(inputs.values())
             try:
-                answer = torch.autograd.grad(
-                    list(wanted.values()), list(inputs.values()), bars, allow_unused=True
-                )
+                if other is not None:  # the same graph twice: it must not change what it keeps
+                    again = [bar.clone() for bar in bars]
+                    torch.autograd.grad(ends, starts, again, allow_unused=True, retain_graph=True)
+                answer = torch.autograd.grad(ends, starts, bars, allow_unused=True)
             except Exception as cause:
                 misfit = _misfit(str(cause), title)
                 if misfit is None:

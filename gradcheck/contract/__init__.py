@@ -83,7 +83,7 @@ def audit(
         BudgetSpent: not even one evaluation is allowed.
     """
     findings = list(evaluator.subject.findings)
-    outputs, mutated = mutation.forward(evaluator)
+    outputs, given, mutated = mutation.forward(evaluator)
     evaluator = _guarded(evaluator) if mutated else evaluator
     evaluator, outputs, drawn = forward_again(evaluator, outputs)
     evaluator, ordinary, overflown = overflowing(evaluator, outputs)
@@ -91,7 +91,7 @@ def audit(
 
     names = tuple(evaluator.subject.point)
     cotangents = cotangents_of(ordinary)
-    audited = Audit(evaluator, outputs, cotangents, [], names, (), ())
+    audited = Audit(evaluator, outputs, cotangents, [], names, (), (), {} if drawn else given)
     pulled, raw, found = _backward(audited)
     gradient, bad = form.read(evaluator.subject, outputs, pulled)
     findings += [*found, *pulled.findings]
@@ -99,7 +99,7 @@ def audit(
         audited = replace(audited, evaluator=_guarded(evaluator))
 
     audited = replace(audited, gradients=[gradient], sound=_sound(names, pulled, bad))
-    again = [] if drawn else backward_again(audited)
+    again = [] if _is_unstable(drawn) else backward_again(audited)
     if any(finding.kind == ACCUMULATES for finding in again):
         subject = increments(audited.evaluator.subject)
         audited = replace(audited, evaluator=replace(audited.evaluator, subject=subject))
@@ -129,9 +129,9 @@ def further(
         rng: draws other points.
         wrong: the primals whose values are wrong.
     """
-    if not audited.sound or any(f.kind in UNSTABLE for f in audited.findings):
+    if not audited.sound or _is_unstable(list(audited.findings)):
         return [], ()
-    findings: list[Finding] = []
+    findings = list(aliasing.overwritten(audited.outputs, audited.given))
     left_out = []
     for row in AUDITS:
         try:
@@ -143,6 +143,10 @@ def further(
         except EvaluationError as error:
             left_out.append(f"{row.name} ({error})")
     return findings, (f"not audited: {', '.join(left_out)}",) if left_out else ()
+
+
+def _is_unstable(findings: list[Finding]) -> bool:
+    return any(finding.kind in UNSTABLE for finding in findings)
 
 
 def _guarded(evaluator: Evaluator) -> Evaluator:

@@ -49,6 +49,21 @@ def reused(before: Point, returned: Point) -> Iterator[Finding]:
         )
 
 
+def overwritten(outputs: Point, given: Point) -> Iterator[Finding]:
+    """Yields the outputs that later evaluations have overwritten.
+
+    Args:
+        outputs: copies of the outputs, as they were returned.
+        given: the outputs themselves, after further evaluations.
+    """
+    names = changed(arrays(outputs), arrays(given))
+    if names:
+        yield _aliased(
+            f"{', '.join(names)}: the next evaluation overwrites the output that this one returned "
+            "(a buffer that is used again)"
+        )
+
+
 def arrays(tree: Mapping[str, Any]) -> dict[str, Any]:
     """Returns those of the values that are arrays."""
     return {name: x for name, x in tree.items() if backends.is_array(x)}

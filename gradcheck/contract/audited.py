@@ -1,7 +1,7 @@
 """What the audit leaves for the numbers and for the further audits, and how these pull back."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,9 @@ from gradcheck.subject import Point, copied
 from gradcheck.verdict import Finding
 
 REPEAT_ULPS = 2.0**16
-"""Two runs of a parallel sum differ by rounding; a race or a stale cache by whole terms."""
+SAME_ULPS, DOUBLE = 2.0**9, 2.0**-40
+"""Two runs of a parallel sum differ by rounding (by fewer ulps of fewer digits); a race, or a stale
+cache, by whole terms."""
 
 MOST_SHARE = 2.0**-4
 
@@ -40,6 +42,7 @@ class Audit:
         sound: the primals whose cotangents have the right form: only they are compared.
         missing: the primals for which no gradient was returned.
         findings: what is wrong with the form.
+        given: the very arrays of the first evaluation, to see whether a later one writes to them.
     """
 
     evaluator: Evaluator
@@ -49,6 +52,7 @@ class Audit:
     sound: tuple[str, ...]
     missing: tuple[str, ...]
     findings: tuple[Finding, ...]
+    given: Point = field(default_factory=dict)
 
     @property
     def point(self) -> Point:
@@ -100,7 +104,9 @@ class Audit:
     @property
     def rounding(self) -> float:
         """The share of the largest entry by which two runs of the same call may differ."""
-        return min(REPEAT_ULPS * self.evaluator.claim_eps, MOST_SHARE)
+        eps = self.evaluator.claim_eps
+        ulps = REPEAT_ULPS if eps < DOUBLE else SAME_ULPS
+        return min(ulps * eps, MOST_SHARE)
 
     @property
     def gross(self) -> float:

@@ -15,6 +15,13 @@ from gradcheck.verdict import Finding
 
 ACCUMULATES = "accumulates"
 
+RANDOM = Finding(
+    kind="random",
+    message="the function draws random numbers: each evaluation was given the same ones, and the "
+    "gradient is judged for these",
+    severity="warning",
+)
+
 
 def forward_again(
     evaluator: Evaluator, outputs: dict[str, Any]
@@ -28,9 +35,9 @@ def forward_again(
         names = _changed_again(evaluator, outputs)
         if names:
             pinned = replace(evaluator, subject=repeated(evaluator.subject))
-            first, _ = forward(pinned)
+            first, _, _ = forward(pinned)
             if not _changed_again(pinned, first):
-                return pinned, first, []
+                return pinned, first, [RANDOM]
     except BudgetSpent:
         return evaluator, outputs, []
     if not names:

@@ -46,8 +46,8 @@ def kept(arrays: Point) -> Iterator[dict[str, Any]]:
             backends.of(arrays[name]).restore(arrays[name], values[name])
 
 
-def forward(evaluator: Evaluator) -> tuple[dict[str, Any], list[Finding]]:
-    """Returns f at the point, and which arrays it wrote to.
+def forward(evaluator: Evaluator) -> tuple[dict[str, Any], dict[str, Any], list[Finding]]:
+    """Returns f at the point, the very arrays that it gave, and which arrays it wrote to.
 
     Raises:
         EvaluationError: the function raised.
@@ -55,9 +55,10 @@ def forward(evaluator: Evaluator) -> tuple[dict[str, Any], list[Finding]]:
     """
     point, constants = copied(evaluator.subject.point), evaluator.subject.constants
     with kept(constants) as before:
-        outputs = copied(evaluator.outputs(point))
+        given = evaluator.outputs(point)
+        outputs = copied(given)
         names = changed(evaluator.subject.point, point) + changed(before, constants)
-    return outputs, [_mutation(name, "the function") for name in names]
+    return outputs, given, [_mutation(name, "the function") for name in names]
 
 
 def backward(

@@ -11,8 +11,6 @@ import numpy as np
 
 from gradcheck.subject import Point, Pulled, Subject
 
-REPEATED = "the function draws random numbers: each evaluation was given the same ones"
-
 State = tuple[Callable[[Any], object], Any]
 """How a generator's state is set, and the state."""
 
@@ -53,8 +51,7 @@ def repeated(subject: Subject) -> Subject:
         with random_kept(states):
             return subject.pullback(cotangents, point)
 
-    notes = (*subject.notes, REPEATED)
-    return replace(subject, function=function, pullback=pullback, interleaved=None, notes=notes)
+    return replace(subject, function=function, pullback=pullback, interleaved=None)
 
 
 def _set(states: tuple[State, ...]) -> None:

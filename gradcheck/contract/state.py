@@ -1,4 +1,4 @@
-"""State between calls: the pullback of one point must not read what a later forward left."""
+"""State between calls: a pullback must not read what a later forward, or its first call, left."""
 
 from collections.abc import Iterator
 
@@ -10,14 +10,16 @@ from gradcheck.errors import EvaluationError, PullbackError
 from gradcheck.subject import copied
 from gradcheck.verdict import Finding
 
-MOVES = (0.75, 2.0**-6)
-"""How far off the other point is, in shares of each entry: nearer where the function raises."""
+MOVES = (3.0, 0.75, 2.0**-6)
+"""How far off the other point is, in shares of each entry: half of the signs change (a cached mask
+shows), and nearer where the function raises."""
 
 STALE = Finding(
     kind="stale",
     message="the pullback gives another gradient when the function was evaluated at another point "
-    "in between: it reads what some other call left (in the object, a global, a buffer). Keep what "
-    "it needs apart for each call, or compute it from the primals",
+    "in between, or when it was called before: it reads what some other call left (in the object, "
+    "a global, a buffer), or changes what it needs. Keep that apart for each call, or compute it "
+    "from the primals",
 )
 
 

@@ -27,7 +27,8 @@ def test_a_right_layer_passes_and_its_primals_are_named(row):
         verdict = gradcheck.check(row.make(), *row.inputs, seed=seed)
         assert verdict.status == "pass", str(verdict)
         assert named(verdict) == set(row.primals)
-        assert [f.kind for f in verdict.findings] == ["parameters_updated"] * row.warns
+        expected = {"parameters_updated"} if row.warns else set()
+        assert {f.kind for f in verdict.findings} - {"random"} == expected
 
 
 @pytest.mark.parametrize("row", ZOO, ids=lambda row: row.name)

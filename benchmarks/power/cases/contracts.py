@@ -29,6 +29,7 @@ class Fault:
     spoil: Spoil
     hosts: str
     source: str = ""
+    tags: str = ""
 
     def cases(self, rights: dict[str, Case]) -> Iterator[Case]:
         """Yields a wrong case for each host."""
@@ -44,6 +45,7 @@ class Fault:
                 kind="contract",
                 diagnosis=self.diagnosis,
                 source=self.source,
+                tags=host.tags | frozenset(self.tags.split()),
             )
 
 
@@ -489,6 +491,7 @@ FAULTS = (
         edited(lambda case, d, x: {k: v.astype(np.float32) for k, v in d.items()}),
         "linear/right softmax/right kl_divergence/right",
         "pytorch/extension-cpp#42",
+        "float64",
     ),
     Fault(
         "half_precision",
@@ -508,6 +511,7 @@ FAULTS = (
         _through(np.float32),
         "linear/right layer_norm/right tanh/right",
         "pytorch/extension-cpp#42",
+        "float64",
     ),
     Fault(
         "through_half",
