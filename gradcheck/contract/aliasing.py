@@ -56,7 +56,7 @@ def overwritten(outputs: Point, given: Point) -> Iterator[Finding]:
         outputs: copies of the outputs, as they were returned.
         given: the outputs themselves, after further evaluations.
     """
-    names = changed(arrays(outputs), arrays(given))
+    names = changed({n: y for n, y in outputs.items() if n in given}, given)
     if names:
         yield _aliased(
             f"{', '.join(names)}: the next evaluation overwrites the output that this one returned "
