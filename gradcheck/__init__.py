@@ -3,6 +3,8 @@
 from gradcheck.adapters import Layer as Layer
 from gradcheck.adapters import from_torch as from_torch
 from gradcheck.check import check as check
+from gradcheck.cost import Cost as Cost
+from gradcheck.cost import cost as cost
 from gradcheck.errors import EvaluationError as EvaluationError
 from gradcheck.errors import GradientError as GradientError
 from gradcheck.errors import InvalidInput as InvalidInput

@@ -1,7 +1,7 @@
 """The road, readable top to bottom: subject, audit, probes, oracle, comparison, localisation."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,11 +10,13 @@ import numpy as np
 from gradcheck import backends
 from gradcheck.adapters import reference_of, subject_of
 from gradcheck.contract import Audit, audit, further, random_kept
+from gradcheck.cost import planned
 from gradcheck.errors import InvalidInput
 from gradcheck.escalation import escalated, is_borne_out, lost_digits, widened
 from gradcheck.evaluation import BudgetSpent, Evaluator, Meter
 from gradcheck.exact import sharpened
 from gradcheck.kinks import calmed
+from gradcheck.lean import compared_at_once
 from gradcheck.low_precision import compared_coarsely
 from gradcheck.measurement import Measurement, Probed, more_probes
 from gradcheck.noise import LOW_BITS
@@ -23,6 +25,9 @@ from gradcheck.probes import cotangents, part_probe, parts, probes
 from gradcheck.subject import Subject
 from gradcheck.summary import BUDGET, not_measurable, notes, summed, undecided
 from gradcheck.verdict import JOINT, Comparison, Finding, Status, Verdict, status_of
+
+LEAN_NOTE = "the budget allows one direction only, and no audits: a larger one sees more"
+TOO_COARSE = "in so few bits one direction tells nothing: allow more evaluations, budget=..."
 
 
 def check(
@@ -113,13 +118,32 @@ def _checked(
         return _walked(subject, other, meter, allow, rng)
     except BudgetSpent:
         rows = tuple(undecided(name, "finite differences", BUDGET) for name in subject.point)
-        return Result((), rows, subject.notes)
+        return Result((), rows, (*subject.notes, LEAN_NOTE))
 
 
 def _walked(
     subject: Subject, other: Subject | None, meter: Meter, allow: float, rng: np.random.Generator
 ) -> Result:
-    audited = audit(Evaluator(subject, meter), lambda outputs: cotangents(outputs, rng))
+    """Walks the road: audit, numbers, further audits; the lean one where the budget is small."""
+    lean = meter.left < planned(subject)
+    audited = audit(Evaluator(subject, meter), lambda outputs: cotangents(outputs, rng), lean=lean)
+    if lean:
+        result, left_out = _at_once(audited, allow, rng), (LEAN_NOTE,)
+        more: list[Finding] = []
+    else:
+        result = _judged(audited, allow, rng)
+        wrong = {finding.primal for finding in result.findings}
+        more, left_out = further(audited, rng, {name for name in wrong if name})
+    if other is not None and not lean:
+        told = [(p.probe, p.outcome) for p in result.probed]
+        result = _with_witness(result, witness(other, audited, told))
+    findings = (*audited.findings, *result.findings, *more)
+    notes = (*audited.evaluator.subject.notes, *result.notes, *left_out)
+    return Result(findings, result.comparisons, notes)
+
+
+def _judged(audited: Audit, allow: float, rng: np.random.Generator) -> Result:
+    """Returns the comparison in a wider precision where that can be had, else in the primals'."""
     wider = escalated(audited)
     result = None
     if wider is not None:
@@ -127,15 +151,19 @@ def _walked(
     if result is None:
         result = _compared(audited, audited.evaluator, allow, rng)
     assert result is not None
-    if other is not None:
-        result = _with_witness(
-            result, witness(other, audited, [(p.probe, p.outcome) for p in result.probed])
-        )
-    wrong = {finding.primal for finding in result.findings}
-    more, left_out = further(audited, rng, {name for name in wrong if name})
-    findings = (*audited.findings, *result.findings, *more)
-    notes = (*audited.evaluator.subject.notes, *result.notes, *left_out)
-    return Result(findings, result.comparisons, notes)
+    return result
+
+
+def _at_once(audited: Audit, allow: float, rng: np.random.Generator) -> Result:
+    """Returns the comparison of all sound primals along one direction."""
+    m = Measurement(audited, audited.evaluator, allow, rng)
+    point = {n: x for n, x in audited.point.items() if n in audited.sound and backends.size(x)}
+    reason = not_measurable(m) or (TOO_COARSE if m.evaluator.bits <= LOW_BITS else "")
+    if reason or not point:
+        return Result((), tuple(undecided(name, m.oracle, reason) for name in point), ())
+    m.listen_briefly()
+    rows, findings, probed = compared_at_once(m, point)
+    return Result(tuple(findings), tuple(rows), notes(m, findings), (probed,))
 
 
 def _compared(
@@ -156,45 +184,56 @@ def _compared(
     """
     narrow = audited.evaluator if evaluator.precision is not None else narrow
     m = Measurement(audited, evaluator, allow, rng)
-    point = {n: x for n, x in audited.evaluator.subject.point.items() if n in audited.sound}
+    point = {n: x for n, x in audited.point.items() if n in audited.sound}
     reason = not_measurable(m)
     if reason:
         return Result((), tuple(undecided(name, m.oracle, reason) for name in point), ())
     probed: list[Probed] = []
-    coarse: list[str] = []
     try:
         m.listen(point)
-        coarse = [name for name in point if m.evaluator_of((name,)).bits <= LOW_BITS]
-        fine = {name: x for name, x in point.items() if name not in coarse}
-        for probe in probes(fine, rng):
-            probed.append(m.walked(probe))
-            if probed[-1].outcome.status == "fail" and narrow is not None:
-                if not is_borne_out(probed[-1].line, narrow):
-                    return None
-        probed += [m.walked(probe) for probe in more_probes(fine, probed, rng)]
-        failing = {n for p in probed if p.outcome.status == "fail" for n in p.probe.primals}
-        for name, part in parts(fine, m.usable_gradients()):
-            if name not in failing:
-                probed.append(m.walked(part_probe(point, name, part, rng)))
-        if any(p.outcome.status == "fail" for p in probed):
-            m.listen_again()
-            probed = [m.walked_again(p) for p in probed]
-        calm = calmed(m) if any(p.is_doubtful for p in probed) else None
-        if calm is not None:
-            probed = [calm.walked_again(p) if p.is_doubtful else p for p in probed]
-            m = m if calm.ties or not calm.decisive else calm.measurement
-        probed = sharpened(m, probed)
-        behind = m.behind_rounding(probed)
-        if behind:
-            coarse += behind
-            probed = [m.walked(p.probe) if p.outcome.status == "fail" else p for p in probed]
+        fine = {n: x for n, x in point.items() if m.evaluator_of((n,)).bits > LOW_BITS}
+        for one in walked(m, fine):
+            probed.append(one)
+            if one.outcome.status == "fail" and narrow and not is_borne_out(one.line, narrow):
+                return None
+        m, probed = looked_closer(m, probed)
     except BudgetSpent:
         pass
+    coarse = [n for n in point if m.evaluator_of((n,)).bits <= LOW_BITS]
     probed = [p for p in probed if not set(coarse) & set(p.probe.primals)]
     comparisons, findings = summed(m, {n: x for n, x in point.items() if n not in coarse}, probed)
     rows, found = compared_coarsely(m, {name: point[name] for name in coarse})
     comparisons, findings = [*comparisons, *rows], [*findings, *found]
     return Result(tuple(findings), tuple(comparisons), notes(m, findings), tuple(probed))
+
+
+def walked(m: Measurement, point: Mapping[str, Any]) -> Iterator[Probed]:
+    """Yields all probes of the primals: each for itself, together, coarse ones again, parts."""
+    probed = []
+    for probe in probes(point, m.rng):
+        probed.append(m.walked(probe))
+        yield probed[-1]
+    for probe in more_probes(point, probed, m.rng):
+        yield m.walked(probe)
+    failing = {n for p in probed if p.outcome.status == "fail" for n in p.probe.primals}
+    for name, part in parts(point, m.usable_gradients()):
+        if name not in failing:
+            yield m.walked(part_probe(point, name, part, m.rng))
+
+
+def looked_closer(m: Measurement, probed: list[Probed]) -> tuple[Measurement, list[Probed]]:
+    """Returns the probes after the noise, kinks, exact routes and inner rounding were looked at."""
+    if any(p.outcome.status == "fail" for p in probed):
+        m.listen_again()
+        probed = [m.walked_again(p) for p in probed]
+    calm = calmed(m) if any(p.is_doubtful for p in probed) else None
+    if calm is not None:
+        probed = [calm.walked_again(p) if p.is_doubtful else p for p in probed]
+        m = m if calm.ties or not calm.decisive else calm.measurement
+    probed = sharpened(m, probed)
+    if m.behind_rounding(probed):
+        probed = [m.walked(p.probe) if p.outcome.status == "fail" else p for p in probed]
+    return m, probed
 
 
 def _in_wide(

@@ -31,6 +31,8 @@ CLAIM_NOISE = 2.0**10
 """The claim's noise counts up to so many times √eps of the gradient: what jumps further under
 jitter (a mask of the maxima, at a tie) is no rounding."""
 
+BRIEF = 2
+
 COARSE = 2.0**-8
 MORE = 4
 """A pass that excludes only errors above this share is asked for along further directions."""
@@ -111,6 +113,18 @@ class Measurement:
             self.evaluator = replace(own, rounded=rounded)
         self.sigma, self.radius = function_noise(
             own, self.base, self.weights, gradients, self.rng, narrow=coarsest < own.bits
+        )
+
+    def listen_briefly(self) -> None:
+        """Measures the noise by half as many evaluations; digits inside are not asked for."""
+        self.sigma, self.radius = function_noise(
+            self.evaluator,
+            self.base,
+            self.weights,
+            self.usable_gradients(),
+            self.rng,
+            narrow=False,
+            count=BRIEF,
         )
 
     def evaluator_of(self, names: Iterable[str]) -> Evaluator:

@@ -68,6 +68,7 @@ def function_noise(
     rng: np.random.Generator,
     *,
     narrow: bool,
+    count: int = JITTERS,
 ) -> tuple[np.ndarray, int]:
     """Returns σ, the standard deviation of the rounding error of ⟨u, f⟩, for each cotangent u.
 
@@ -80,13 +81,14 @@ def function_noise(
         gradients: the claimed pullback of each cotangent.
         rng: draws the jitter.
         narrow: whether the function computes in float32 inside, its primals being float64.
+        count: how many points are jittered at each radius.
     """
     sigma = _floor(base, weights, FLOAT32_BITS if narrow else evaluator.bits)
     far, coarsest = far_ulps(evaluator.bits), 2 ** (evaluator.bits - 12)
     large = jitters(evaluator, base, gradients, coarsest, 1, rng)[0] if narrow else np.empty(0)
     ulps = NEAR_ULPS
     while ulps <= coarsest:
-        changes, linear = jitters(evaluator, base, gradients, ulps, JITTERS, rng)
+        changes, linear = jitters(evaluator, base, gradients, ulps, count, rng)
         spread = np.std(changes @ weights.T - linear, axis=0, ddof=1)
         sigma = np.maximum(sigma, np.where(np.isfinite(spread), spread, 0.0))
         # Outputs that stand still under a jitter, and move under a large one, are listened to at

@@ -78,7 +78,7 @@ def summed(
             chosen = parts[0]
         elif any(p.on_kink for p in own):
             finding = _on_kink(m, name, next(p for p in own if p.on_kink))
-        comparisons.append(_decided(_comparison(m, name, chosen), finding))
+        comparisons.append(_decided(row_of(m, name, chosen), finding))
         findings += [finding] if finding else []
     joint = [p for p in probed if len(p.probe.primals) > 1]
     if joint and not findings:
@@ -87,12 +87,12 @@ def summed(
         if fails:
             findings.append(joint_finding(chosen.probe.primals, chosen.outcome))
         if fails or chosen.outcome.status == "pass":
-            comparisons.append(_comparison(m, JOINT, chosen))
+            comparisons.append(row_of(m, JOINT, chosen))
     return comparisons, findings
 
 
-def _comparison(m: Measurement, name: str, probed: Probed) -> Comparison:
-    """Returns the row of a primal."""
+def row_of(m: Measurement, name: str, probed: Probed) -> Comparison:
+    """Returns the row of a primal, or of all of them together."""
     outcome = probed.outcome
     return Comparison(
         primal=name,

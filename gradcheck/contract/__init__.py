@@ -71,12 +71,15 @@ WRITES = {"input_mutated", "cotangent_mutated"}
 def audit(
     evaluator: Evaluator,
     cotangents_of: Callable[[Mapping[str, Any]], list[dict[str, np.ndarray]]],
+    *,
+    lean: bool = False,
 ) -> Audit:
     """Audits the function at the point, and the pullback for each cotangent.
 
     Args:
         evaluator: the subject.
         cotangents_of: draws the cotangents for the outputs.
+        lean: whether one evaluation and one pullback must do.
 
     Raises:
         EvaluationError: the function, or its pullback (`PullbackError`), raised.
@@ -85,12 +88,14 @@ def audit(
     findings = list(evaluator.subject.findings)
     outputs, given, mutated = mutation.forward(evaluator)
     evaluator = _guarded(evaluator) if mutated else evaluator
-    evaluator, outputs, drawn = forward_again(evaluator, outputs)
+    drawn: list[Finding] = []
+    if not lean:
+        evaluator, outputs, drawn = forward_again(evaluator, outputs)
     evaluator, ordinary, overflown = overflowing(evaluator, outputs)
     findings += [*mutated, *drawn, *overflown]
 
     names = tuple(evaluator.subject.point)
-    cotangents = cotangents_of(ordinary)
+    cotangents = cotangents_of(ordinary)[: 1 if lean else None]
     audited = Audit(evaluator, outputs, cotangents, [], names, (), (), {} if drawn else given)
     pulled, raw, found = _backward(audited)
     gradient, bad = form.read(evaluator.subject, outputs, pulled)
@@ -99,7 +104,7 @@ def audit(
         audited = replace(audited, evaluator=_guarded(evaluator))
 
     audited = replace(audited, gradients=[gradient], sound=_sound(names, pulled, bad))
-    again = [] if _is_unstable(drawn) else backward_again(audited)
+    again = [] if lean or _is_unstable(drawn) else backward_again(audited)
     if any(finding.kind == ACCUMULATES for finding in again):
         subject = increments(audited.evaluator.subject)
         audited = replace(audited, evaluator=replace(audited.evaluator, subject=subject))
@@ -111,7 +116,7 @@ def audit(
         gradients.append(gradient)
         bad += worse
     bad = list({finding.primal: finding for finding in reversed(bad)}.values())[::-1]
-    if not again:
+    if not again and not lean:
         findings += aliasing.reused(pulled.cotangents, raw)
     sound = _sound(names, pulled, bad)
     missing = tuple(name for name in sound if name not in pulled.cotangents)

@@ -146,11 +146,39 @@ def test_global_random_numbers_are_repeated_and_put_back():
     assert repr(np.random.get_state()) == before  # noqa: NPY002
 
 
-@pytest.mark.parametrize("budget", [1, 5, 12, 20])
+@pytest.mark.parametrize("budget", [1, 5, 10, 28, 40, 48])
 def test_a_budget_bounds_the_evaluations_and_says_what_is_left(budget):
     verdict = gradcheck.check(product, x, w, vjp=pull, budget=budget)
-    assert verdict.evaluations <= budget and verdict.status == "inconclusive"
-    assert "the budget is spent" in str(verdict)
+    assert verdict.evaluations <= budget
+    enough = budget >= gradcheck.cost(product, x, w, vjp=pull).lean
+    assert verdict.status == ("pass" if enough else "inconclusive")
+    assert "budget" in str(verdict)
+
+
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_the_smallest_budget_finds_a_wrong_gradient(wrong):
+    def spoilt(u, x, w):
+        return [1.001 * g if i == wrong else g for i, g in enumerate(pull(u, x, w))]
+
+    verdict = gradcheck.check(product, x, w, vjp=spoilt, budget=28)
+    assert verdict.status == "fail" and verdict.pullbacks <= 8
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 9])
+def test_the_cost_is_known_before_it_runs(count):
+    """Of a smooth right gradient, of however many primals, within a third."""
+
+    def f(**p):
+        return np.tanh(sum(p.values()))
+
+    def vjp(u, **p):
+        return {name: u * (1 - f(**p) ** 2) for name in p}
+
+    point = {f"x{i}": np.random.default_rng(i).normal(size=6) for i in range(count)}
+    expected = gradcheck.cost(f, point, vjp=vjp)
+    verdict = gradcheck.check(f, point, vjp=vjp, seed=0)
+    assert verdict.evaluations <= expected.evaluations <= 2 * verdict.evaluations
+    assert verdict.pullbacks <= expected.pullbacks + 4
 
 
 def test_an_allowance_is_an_explicit_choice():

@@ -310,7 +310,8 @@ def test_the_budget_goes_to_the_numbers_first(budget):
     verdict = gradcheck.check(thing, X, vjp=vjp, seed=0, budget=budget)
     assert verdict.evaluations <= budget
     left_out = " ".join(verdict.notes)
-    assert "stale" in kinds(verdict.findings) or "state between calls" in left_out
+    told = ("state between calls", "no audits")
+    assert "stale" in kinds(verdict.findings) or any(words in left_out for words in told)
 
 
 def test_what_the_audits_cost():
