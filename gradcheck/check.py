@@ -15,6 +15,7 @@ from gradcheck.errors import InvalidInput
 from gradcheck.escalation import escalated, is_borne_out, lost_digits, widened
 from gradcheck.evaluation import BudgetSpent, Evaluator, Meter
 from gradcheck.exact import sharpened
+from gradcheck.explanations import explained
 from gradcheck.kinks import calmed
 from gradcheck.lean import compared_at_once
 from gradcheck.low_precision import compared_coarsely
@@ -202,6 +203,7 @@ def _compared(
     coarse = [n for n in point if m.evaluator_of((n,)).bits <= LOW_BITS]
     probed = [p for p in probed if not set(coarse) & set(p.probe.primals)]
     comparisons, findings = summed(m, {n: x for n, x in point.items() if n not in coarse}, probed)
+    findings = explained(m, findings, m.located)
     rows, found = compared_coarsely(m, {name: point[name] for name in coarse})
     comparisons, findings = [*comparisons, *rows], [*findings, *found]
     return Result(tuple(findings), tuple(comparisons), notes(m, findings), tuple(probed))

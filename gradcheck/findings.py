@@ -1,21 +1,17 @@
 """The words of a wrong value: what was claimed, what is true, where, and what it looks like."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from gradcheck import backends
 from gradcheck.comparison import Outcome
-from gradcheck.diagnosis import diagnosed
 from gradcheck.localisation import Located
 from gradcheck.structure import entry
 from gradcheck.verdict import Comparison, Finding, number
 
 
-def located_finding(found: Located, arrays: Mapping[str, Any], *, missing: bool) -> Finding:
+def located_finding(found: Located, x: Any, *, missing: bool) -> Finding:
     """Returns the finding of a primal that was looked at entry by entry."""
-    x = arrays[found.primal]
     worst = found.indices[0]
     claimed, true, bar = found.claimed[worst], found.true[worst], found.bar[worst]
     where, _ = entry(found.primal, worst, x)
@@ -30,8 +26,6 @@ def located_finding(found: Located, arrays: Mapping[str, Any], *, missing: bool)
         message = f"{where}: {', '.join(facts)}"
         if count > 1:
             message += f"; {_share(found)} wrong, this one the most"
-        diagnosis = diagnosed(found if found.seen.all() else found.sample(), _lengths(arrays))
-        message += f": {diagnosis}" if diagnosis else ""
     return Finding(
         kind="missing" if missing else "value",
         primal=found.primal,
@@ -135,17 +129,3 @@ def _share(found: Located) -> str:
     count, size = len(found.indices), int(found.seen.sum())
     share = f"all {size} entries" if count == size else f"{count} of {size} entries"
     return f"{share} are" if found.seen.all() else f"{share} that were drawn are"
-
-
-def _lengths(arrays: Mapping[str, Any]) -> dict[int, str]:
-    """Returns the lengths of the subject's axes and sizes of its arrays, with their names."""
-    lengths: dict[int, str] = {}
-    for name, x in arrays.items():
-        shape = backends.of(x).shape(x)
-        for axis, length in enumerate(shape):
-            lengths.setdefault(length, f"axis {axis} of {name}")
-    for name, x in arrays.items():
-        size = int(np.prod(backends.of(x).shape(x)))
-        if size:
-            lengths.setdefault(size, f"all of {name}")
-    return lengths

@@ -66,19 +66,6 @@ class Located:
         order = np.argsort(-error, axis=None, kind="stable")[: int(self.wrong.sum())]
         return tuple(tuple(int(i) for i in np.unravel_index(o, error.shape)) for o in order)
 
-    def sample(self) -> "Located":
-        """Returns the entries that were looked at, as one row."""
-        keep = self.seen
-        return replace(
-            self,
-            claimed=self.claimed[keep],
-            true=self.true[keep],
-            bar=self.bar[keep],
-            seen=keep[keep],
-            kinked=self.kinked[keep],
-            central=self.central[keep],
-        )
-
 
 def located(
     line: Line,

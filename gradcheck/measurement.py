@@ -10,6 +10,7 @@ from gradcheck.comparison import ROUNDING_ULPS, Outcome, judged
 from gradcheck.contract import Audit
 from gradcheck.evaluation import Evaluator, dot, flat, weight
 from gradcheck.fineness import HALF_BITS, fineness, is_behind_rounding
+from gradcheck.localisation import Located
 from gradcheck.noise import (
     FLOAT32_BITS,
     LOW_BITS,
@@ -100,6 +101,7 @@ class Measurement:
         self.base = flat(audited.outputs) if native else evaluator.values(evaluator.point)
         self.sigma, self.radius = np.zeros(len(self.weights)), 1
         self.fine: dict[str, int] = {}
+        self.located: dict[str, tuple[Located, int]] = {}
 
     def listen(self, point: Any) -> None:
         """Measures the noise of the function, if there is anything to compare."""

@@ -124,7 +124,7 @@ def _on_kink(m: Measurement, name: str, probed: Probed) -> Finding | Literal[Fal
     if found.indices and _are_ties(m, name, found, k):
         return False
     if found.indices and (m.evaluator.is_sure or _is_gross(found)):
-        return _located_finding(m, name, found)
+        return _located_finding(m, name, found, k)
     if found.indices or not _is_telling(found):
         return None
     try:
@@ -209,7 +209,7 @@ def _finding(m: Measurement, name: str, probed: Probed) -> Finding | Literal[Fal
     k = _failing(probed)
     if probed.outcomes[k].route:
         found = exactly_located(m, probed, k)
-        return _located_finding(m, name, found) if found.indices else None
+        return _located_finding(m, name, found, k) if found.indices else None
     unsure = not m.evaluator.is_sure
     if unsure and not _repeats(m, probed.probe):
         return None
@@ -220,7 +220,7 @@ def _finding(m: Measurement, name: str, probed: Probed) -> Finding | Literal[Fal
     if found.indices and _are_ties(m, name, found, k):
         return False
     if found.indices:
-        return _located_finding(m, name, found)
+        return _located_finding(m, name, found, k)
     if not unsure and not _repeats(m, probed.probe):
         return None
     return probe_finding(name, probed.outcome, missing=name in m.audited.missing)
@@ -238,9 +238,10 @@ def _failing(probed: Probed) -> int:
     return 0 if probed.outcomes[0].status == "fail" else probed.worst
 
 
-def _located_finding(m: Measurement, name: str, found: Located) -> Finding:
-    arrays = {**m.audited.evaluator.subject.point, **m.audited.outputs}
-    return located_finding(found, arrays, missing=name in m.audited.missing)
+def _located_finding(m: Measurement, name: str, found: Located, k: int) -> Finding:
+    m.located[name] = (found, k)
+    x = m.audited.evaluator.subject.point[name]
+    return located_finding(found, x, missing=name in m.audited.missing)
 
 
 def notes(m: Measurement, findings: Sequence[Finding]) -> tuple[str, ...]:

@@ -8,8 +8,8 @@ import dataclasses
 import json
 import math
 import textwrap
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gradcheck.errors import GradientError
@@ -66,8 +66,13 @@ class Finding:
         true: what it should be, ± `bar`.
         bar: the measured bound of the error of `true`.
         ratio: claimed / true, where `true` is not zero.
-        confidence: how sure we are of this, from 0 to 1; None where that has not been estimated (a
-            value is wrong by more than two bars, which is no probability).
+        diagnosis: the kind of mistake in the table of `gradcheck.diagnosis`; "unknown" where none
+            explains the claim, "" where it was not asked for.
+        parameters: the numbers and names of the diagnosis: the factor, the axis, λ.
+        where: the wrong entries in words.
+        repair: what to do about it; the claim so repaired was compared, and it passes.
+        confidence: how often such a diagnosis is right, from 0 to 1; None without one.
+        alternatives: other kinds that explain the claim, with their confidence.
         severity: an "error" fails the check, a "warning" does not.
     """
 
@@ -79,7 +84,12 @@ class Finding:
     true: float | None = None
     bar: float | None = None
     ratio: float | None = None
+    diagnosis: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    where: str = ""
+    repair: str = ""
     confidence: float | None = None
+    alternatives: tuple[tuple[str, float], ...] = ()
     severity: Severity = "error"
 
 
@@ -226,4 +236,5 @@ def _numbers(data: dict[str, Any]) -> dict[str, Any]:
 
 def _finding(data: dict[str, Any]) -> Finding:
     indices = tuple(tuple(index) for index in data["indices"])
-    return Finding(**_numbers({**data, "indices": indices}))
+    others = tuple((kind, float(share)) for kind, share in data["alternatives"])
+    return Finding(**_numbers({**data, "indices": indices, "alternatives": others}))

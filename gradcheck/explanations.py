@@ -1,0 +1,108 @@
+"""From "these entries are wrong" to what the mistake is: the diagnosis, in words, and its repair."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gradcheck import backends
+from gradcheck.comparison import FAIL_BARS
+from gradcheck.diagnosis import UNKNOWN, Diagnosis, Evidence, diagnosed
+from gradcheck.localisation import Located
+from gradcheck.measurement import Measurement
+from gradcheck.verdict import Finding
+
+STRAIGHT_THROUGH = (
+    "the function is piecewise constant in it: its derivative is zero, and the claim is not. A "
+    "straight-through gradient is no derivative, and nothing can confirm it"
+)
+
+
+def explained(
+    m: Measurement, findings: Sequence[Finding], located: Mapping[str, tuple[Located, int]]
+) -> list[Finding]:
+    """Returns the findings with what the mistake is, where their primals were located.
+
+    Args:
+        m: the measurement, for what the subject offers to compare with.
+        findings: what is wrong.
+        located: where, and through which cotangent, by primal.
+    """
+    return [
+        _explained(m, finding, located)
+        if finding.primal in located and finding.kind == "value"
+        else finding
+        for finding in findings
+    ]
+
+
+def _explained(
+    m: Measurement, finding: Finding, located: Mapping[str, tuple[Located, int]]
+) -> Finding:
+    assert finding.primal is not None
+    found, k = located[finding.primal]
+    if m.evaluator_of((finding.primal,)).stepped and not np.any(found.true[found.wrong]):
+        message = f"{finding.message}: {STRAIGHT_THROUGH}"
+        return replace(finding, kind="straight_through", message=message)
+    diagnosis = diagnosed(_evidence(m, found, k, located))
+    told = diagnosis.kind != UNKNOWN
+    words = diagnosis.words
+    repair = _verified(diagnosis, found)
+    if repair:
+        words = f"{words.rstrip('.')}. Repair: {repair} (then it passes)"
+    return replace(
+        finding,
+        message=f"{finding.message}: {words}" if words else finding.message,
+        diagnosis=diagnosis.kind,
+        parameters=_plain(diagnosis.parameters),
+        where=diagnosis.where,
+        repair=repair,
+        confidence=diagnosis.confidence if told else None,
+        alternatives=diagnosis.alternatives,
+    )
+
+
+def _evidence(
+    m: Measurement, found: Located, k: int, located: Mapping[str, tuple[Located, int]]
+) -> Evidence:
+    """Returns what is known of a primal, and what the subject offers besides."""
+    subject, outputs = m.audited.evaluator.subject, m.audited.outputs
+    arrays = {**subject.constants, **subject.point, **outputs}
+    quantities = {n: backends.of(x).values(x) for n, x in arrays.items() if backends.is_array(x)}
+    cotangents = {f"{name}_bar": u for name, u in m.audited.cotangents[k].items()}
+    return Evidence(
+        primal=found.primal,
+        claimed=found.claimed,
+        true=found.true,
+        bar=found.bar,
+        seen=found.seen & np.isfinite(found.bar) & np.isfinite(found.claimed),
+        quantities={**quantities, **cotangents},
+        outputs=tuple(outputs),
+        cotangents=tuple(cotangents),
+        neighbours={
+            name: (other.claimed, np.where(other.seen, other.true, np.nan))
+            for name, (other, its) in located.items()
+            if name != found.primal and its == k
+        },
+    )
+
+
+def _verified(diagnosis: Diagnosis, found: Located) -> str:
+    """Returns the repair's words where the repaired claim is right, "" where it is not known to."""
+    if diagnosis.kind == UNKNOWN or diagnosis.repair is None or diagnosis.repair.apply is None:
+        return ""
+    repaired = np.asarray(diagnosis.repair.apply(found.claimed))
+    seen = found.seen & np.isfinite(found.bar)
+    error = np.abs(repaired - found.true)[seen]
+    return diagnosis.repair.text if np.all(error <= FAIL_BARS * found.bar[seen]) else ""
+
+
+def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns parameters as JSON has them: numbers, strings and lists."""
+    plain = {}
+    for name, value in parameters.items():
+        if isinstance(value, np.generic | np.ndarray):
+            value = value.tolist()
+        plain[name] = list(value) if isinstance(value, tuple) else value
+    return plain
