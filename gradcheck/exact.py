@@ -113,7 +113,7 @@ def _outcome(
     old, v = probed.outcomes[k], probed.probe.tangent
     gradient = m.usable_gradients()[k]
     size = weight(gradient, v)
-    bar = m.slack(gradient, probed.probe)
+    bar = m.slack(k, probed.probe)
     bar += ROUNDING_ULPS * m.evaluator.eps_of(v) * float(np.linalg.norm(m.weights[k] * pushed))
     residual = true - dot(gradient, v)
     share = max(old.floor * size, FAIL_BARS * bar)

@@ -1,4 +1,4 @@
-"""From "these entries are wrong" to what the mistake is: the diagnosis, in words, and its repair."""
+"""From "these entries are wrong" to what the mistake is: the diagnosis in words, and its repair."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -50,7 +50,7 @@ def _explained(
     words = diagnosis.words
     repair = _verified(diagnosis, found)
     if repair:
-        words = f"{words.rstrip('.')}. Repair: {repair} (then it passes)"
+        words += f"{'' if words.endswith('?') else '.'} Repair: {repair} (then it passes)"
     return replace(
         finding,
         message=f"{finding.message}: {words}" if words else finding.message,

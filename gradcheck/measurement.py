@@ -10,7 +10,7 @@ from gradcheck.comparison import ROUNDING_ULPS, Outcome, judged
 from gradcheck.contract import Audit
 from gradcheck.evaluation import Evaluator, dot, flat, weight
 from gradcheck.fineness import HALF_BITS, fineness, is_behind_rounding
-from gradcheck.localisation import Located
+from gradcheck.localisation import Located, natural_rounding
 from gradcheck.noise import (
     FLOAT32_BITS,
     LOW_BITS,
@@ -177,21 +177,19 @@ class Measurement:
         wider = self.evaluator.precision
         return f"finite differences in {wider}" if wider else "finite differences"
 
-    def slack(self, gradient: dict[str, np.ndarray], probe: Probe) -> float:
-        """Returns the bar of the claim's own rounding along a direction.
+    def slack(self, k: int, probe: Probe) -> float:
+        """Returns the bar of the claim's own rounding along a direction, through cotangent k.
 
-        A part of a primal is rounded as its largest entries are, through the largest weights of
-        the cotangent: 1 + tanh(x) of a large -x loses digits that no jitter shows.
+        See `natural_rounding` for the weights of the cotangent, and for parts of a primal.
         """
-        v = probe.tangent
-        size = weight(gradient, v)
-        if probe.part is not None:
-            (name,) = probe.primals
-            plain, usual = self.usable_gradients()[0], float(np.max(np.abs(self.weights[0])))
-            heaviest = float(np.max(np.abs(self.weights))) / usual
-            largest = max(float(np.max(np.abs(g[name]), initial=0.0)) for g in (gradient, plain))
-            size += largest * heaviest * float(np.linalg.norm(v[name]))
-        return ROUNDING_ULPS * self.evaluator_of(v).eps_of(v) * size
+        v, gradients = probe.tangent, self.usable_gradients()
+        size, is_part = weight(gradients[k], v), probe.part is not None
+        natural = sum(
+            natural_rounding(self.weights, gradients, k, n, is_part=is_part)
+            * float(np.max(np.abs(d), initial=0.0))
+            for n, d in v.items()
+        )
+        return self.evaluator_of(v).eps_of(v) * (ROUNDING_ULPS * size + natural)
 
     def listen_again(self) -> None:
         """Measures the noise without help of the claim, which has turned out to be wrong."""
@@ -265,7 +263,7 @@ class Measurement:
                     Outcome("inconclusive", claimed, np.nan, np.inf, size, reason=NOT_FINITE)
                 )
                 continue
-            rounding = self.slack(gradient, probe)
+            rounding = self.slack(k, probe)
             eps = line.evaluator.eps_of(probe.tangent)
             rounding += ROUNDING_ULPS * eps * float(best.sensitivity[k])
             if careful and abs(best.residual[k]) > best.bar[k]:
