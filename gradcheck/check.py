@@ -218,7 +218,7 @@ def walked(m: Measurement, point: Mapping[str, Any]) -> Iterator[Probed]:
     for probe in more_probes(point, probed, m.rng):
         yield m.walked(probe)
     failing = {n for p in probed if p.outcome.status == "fail" for n in p.probe.primals}
-    for name, part in parts(point, m.usable_gradients()):
+    for name, part in parts(point, m.audited.gradients):
         if name not in failing:
             yield m.walked(part_probe(point, name, part, m.rng))
 

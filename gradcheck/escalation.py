@@ -16,7 +16,7 @@ from gradcheck.contract import Audit
 from gradcheck.errors import EvaluationError
 from gradcheck.evaluation import BudgetSpent, Evaluator, flat
 from gradcheck.oracles.finite_difference import Line
-from gradcheck.probes import scale
+from gradcheck.scales import scale
 from gradcheck.structure import entry
 from gradcheck.verdict import Finding, number
 

@@ -1,5 +1,6 @@
 """Evaluating a subject: counted, within a budget, and seen as vectors of float64 values."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,6 +10,7 @@ import numpy as np
 
 from gradcheck import backends
 from gradcheck.errors import EvaluationError
+from gradcheck.scales import length, reach
 from gradcheck.subject import Point, Pulled, Subject
 
 Direction = Mapping[str, np.ndarray]
@@ -99,6 +101,11 @@ class Evaluator:
         return {n: backends.of(x).cast(x, self.precision) for n, x in self.subject.point.items()}
 
     @cached_property
+    def reaches(self) -> dict[str, float | np.ndarray]:
+        """How far the entries of each primal are moved by a step of one."""
+        return {name: reach(x) for name, x in self.point.items()}
+
+    @cached_property
     def bits(self) -> int:
         """The significand bits of the narrowest primal, as it is evaluated."""
         own = min(backends.of(x).precision(x).bits for x in self.point.values())
@@ -174,8 +181,4 @@ def dot(x: Direction, y: Direction) -> float:
 
 def weight(gradient: Direction, tangent: Direction) -> float:
     """Returns ‖x̄·v‖₂, the root sum of squares of the entrywise products."""
-    products = [gradient[n] * tangent[n] for n in tangent if n in gradient]
-    largest = max((float(np.max(np.abs(p), initial=0.0)) for p in products), default=0.0)
-    if not 0.0 < largest < np.inf:
-        return largest
-    return largest * float(np.sqrt(sum(np.sum(np.square(p / largest)) for p in products)))
+    return math.hypot(*(length(gradient[n] * tangent[n]) for n in tangent if n in gradient))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gradcheck.comparison import FAIL_BARS, ROUNDING_ULPS, Outcome
-from gradcheck.evaluation import Direction, Evaluator, dot, weight
+from gradcheck.evaluation import Direction, Evaluator
 from gradcheck.localisation import MOST_ENTRIES, Located
 from gradcheck.measurement import Measurement, Probed
 from gradcheck.oracles.complex_step import complex_step
@@ -38,10 +38,20 @@ class Confirmed:
     Attributes:
         name: what it is.
         route: gives ∂f/∂x · v.
+        probed: the probe along which they do.
+        pushed: what the route gives along it.
     """
 
     name: str
     route: Route
+    probed: Probed
+    pushed: np.ndarray
+
+    def along(self, m: Measurement, probed: Probed) -> np.ndarray | None:
+        """Returns ∂f/∂x · v along a probe."""
+        if probed is self.probed:
+            return self.pushed
+        return self.route(m.evaluator, m.base, probed.probe.tangent)
 
     def may_accuse(self, m: Measurement) -> bool:
         """Whether no decision is seen that the route could be blind to."""
@@ -84,7 +94,7 @@ def _confirmed(m: Measurement, probed: Probed) -> Confirmed | None:
             continue
         apart = abs(float(m.weights[0] @ pushed) - outcome.claimed - outcome.residual)
         if apart <= FAIL_BARS * outcome.bar + outcome.floor * outcome.weight:
-            return Confirmed(name, route)
+            return Confirmed(name, route, probed, pushed)
     return None
 
 
@@ -97,7 +107,7 @@ def _judged(m: Measurement, probed: Probed, confirmed: Confirmed) -> Probed:
     """Returns a probe with what the exact route says of it, where that says more."""
     if probed.outcome.status == "fail":
         return probed
-    pushed = confirmed.route(m.evaluator, m.base, probed.probe.tangent)
+    pushed = confirmed.along(m, probed)
     if pushed is None:
         return probed
     outcomes = [
@@ -110,12 +120,11 @@ def _judged(m: Measurement, probed: Probed, confirmed: Confirmed) -> Probed:
 def _outcome(
     m: Measurement, probed: Probed, k: int, true: float, pushed: np.ndarray, confirmed: Confirmed
 ) -> Outcome:
-    old, v = probed.outcomes[k], probed.probe.tangent
-    gradient = m.usable_gradients()[k]
-    size = weight(gradient, v)
-    bar = m.slack(k, probed.probe)
+    old, line = probed.outcomes[k], probed.line
+    v, size = line.tangent, line.sizes[k]
+    bar = m.slack(line, k, probed.probe)
     bar += ROUNDING_ULPS * m.evaluator.eps_of(v) * float(np.linalg.norm(m.weights[k] * pushed))
-    residual = true - dot(gradient, v)
+    residual = true - line.claims[k]
     share = max(old.floor * size, FAIL_BARS * bar)
     if abs(residual) > share:
         # Only what differences left open is accused on this ground.
@@ -130,7 +139,7 @@ def _outcome(
         residual=residual,
         bar=bar,
         weight=size,
-        floor=0.0,
+        floor=0.0 if abs(residual) <= FAIL_BARS * bar else old.floor,
         reason="" if old.status != "pass" else old.reason,
         route=confirmed.name,
     )
@@ -147,7 +156,7 @@ def exactly_located(m: Measurement, probed: Probed, k: int, most: int = MOST_ENT
     """
     (name,) = probed.probe.primals
     route = dict(ROUTES)[probed.outcomes[k].route]
-    claimed = m.usable_gradients()[k][name]
+    claimed = m.audited.gradients[k][name]
     among = np.arange(claimed.size) if probed.probe.part is None else probed.probe.part
     entries = among if among.size <= most else m.rng.choice(among, most, replace=False)
     true, seen = claimed.ravel().copy(), np.zeros(claimed.size, dtype=bool)

@@ -54,6 +54,6 @@ def _share(m: Measurement, name: str, probed: Probed) -> float | None:
     """Returns the error excluded, relative to a primal's own gradient; None: it claims nothing."""
     outcome: Outcome = probed.outcome
     v = {name: probed.probe.tangent[name]}
-    size = weight(m.usable_gradients()[probed.worst], v)
+    size = weight(m.audited.gradients[probed.worst], v)
     error = abs(outcome.residual) + FAIL_BARS * outcome.bar
     return max(error / size, outcome.floor) if size > 0 else None

@@ -8,7 +8,7 @@ import numpy as np
 
 from gradcheck.comparison import ROUNDING_ULPS, Outcome, judged
 from gradcheck.contract import Audit
-from gradcheck.evaluation import Evaluator, dot, flat, weight
+from gradcheck.evaluation import Evaluator, flat
 from gradcheck.fineness import HALF_BITS, fineness, is_behind_rounding
 from gradcheck.localisation import Located, natural_rounding
 from gradcheck.noise import (
@@ -107,7 +107,7 @@ class Measurement:
         """Measures the noise of the function, if there is anything to compare."""
         if not point or self.evaluator.bits <= LOW_BITS:
             return
-        gradients, own = self.usable_gradients(), self.evaluator
+        gradients, own = self.audited.gradients, self.evaluator
         self.fine = fineness(own, self.base, self.weights, gradients, self.rng)
         coarsest = min((bits for bits in self.fine.values() if bits), default=own.bits)
         if coarsest < own.bits:
@@ -123,7 +123,7 @@ class Measurement:
             self.evaluator,
             self.base,
             self.weights,
-            self.usable_gradients(),
+            self.audited.gradients,
             self.rng,
             narrow=False,
             count=BRIEF,
@@ -164,32 +164,24 @@ class Measurement:
             self.evaluator = replace(self.evaluator, rounded=rounded)
         return names
 
-    def usable_gradients(self) -> list[dict[str, np.ndarray]]:
-        """Returns the claimed gradients with zero for what is not finite."""
-        return [
-            {n: np.where(np.isfinite(g), g, 0.0) for n, g in gradient.items()}
-            for gradient in self.audited.gradients
-        ]
-
     @property
     def oracle(self) -> str:
         """How the comparison rows call the oracle."""
         wider = self.evaluator.precision
         return f"finite differences in {wider}" if wider else "finite differences"
 
-    def slack(self, k: int, probe: Probe) -> float:
+    def slack(self, line: Line, k: int, probe: Probe) -> float:
         """Returns the bar of the claim's own rounding along a direction, through cotangent k.
 
         See `natural_rounding` for the weights of the cotangent, and for parts of a primal.
         """
-        v, gradients = probe.tangent, self.usable_gradients()
-        size, is_part = weight(gradients[k], v), probe.part is not None
+        line_size, is_part = line.sizes[k], probe.part is not None
         natural = sum(
-            natural_rounding(self.weights, gradients, k, n, is_part=is_part)
+            natural_rounding(self.weights, line.gradients, k, n, is_part=is_part)
             * float(np.max(np.abs(d), initial=0.0))
-            for n, d in v.items()
+            for n, d in line.tangent.items()
         )
-        return self.evaluator_of(v).eps_of(v) * (ROUNDING_ULPS * size + natural)
+        return line.evaluator.eps_of(line.tangent) * (ROUNDING_ULPS * line_size + natural)
 
     def listen_again(self) -> None:
         """Measures the noise without help of the claim, which has turned out to be wrong."""
@@ -212,10 +204,9 @@ class Measurement:
             again = tangent(point, probe.primals, self.rng, relative=True)
             probe = replace(probe, tangent=_restricted(again, probe))
             line = self.line(probe.tangent)
-        weights = [weight(g, probe.tangent) for g in line.gradients]
         bits = line.evaluator.bits
         target = TARGET.get(bits, 2.0 ** (-0.57 * bits))
-        sizes = np.array(weights)
+        sizes = np.array(line.sizes)
         best = estimate(line, lambda: target * np.maximum(sizes, line.sensitivity() * 2.0**-10))
         outcomes = self.judge(probe, line, best)
         suspects = np.array([o.status in ("fail", "grey") for o in outcomes])
@@ -249,22 +240,21 @@ class Measurement:
     def line(self, v: Any) -> Line:
         """Returns the line along a tangent."""
         evaluator = self.evaluator_of(v)
-        return Line(evaluator, self.base, self.weights, self.usable_gradients(), v, self.sigma)
+        return Line(evaluator, self.base, self.weights, self.audited.gradients, v, self.sigma)
 
     def judge(
         self, probe: Probe, line: Line, best: Estimate | None, *, careful: bool = False
     ) -> tuple[Outcome, ...]:
         """Returns the outcome through each cotangent; careful: the claim's noise is measured."""
         outcomes = []
-        for k, gradient in enumerate(line.gradients):
-            claimed, size = dot(gradient, probe.tangent), weight(gradient, probe.tangent)
+        eps, floor = line.evaluator.eps_of(line.tangent), line.evaluator.floor_of(line.tangent)
+        for k, (claimed, size) in enumerate(zip(line.claims, line.sizes, strict=True)):
             if best is None:
                 outcomes.append(
                     Outcome("inconclusive", claimed, np.nan, np.inf, size, reason=NOT_FINITE)
                 )
                 continue
-            rounding = self.slack(k, probe)
-            eps = line.evaluator.eps_of(probe.tangent)
+            rounding = self.slack(line, k, probe)
             rounding += ROUNDING_ULPS * eps * float(best.sensitivity[k])
             if careful and abs(best.residual[k]) > best.bar[k]:
                 most = CLAIM_NOISE * eps**0.5 * size
@@ -277,7 +267,7 @@ class Measurement:
                     weight=size,
                     rounding=rounding,
                     eps=eps,
-                    floor=line.evaluator.floor_of(probe.tangent),
+                    floor=floor,
                     allow=self.allow,
                 )
             )

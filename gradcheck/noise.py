@@ -10,7 +10,6 @@ import numpy as np
 from gradcheck import backends
 from gradcheck.errors import EvaluationError
 from gradcheck.evaluation import Direction, Evaluator, dot
-from gradcheck.probes import WIDE, scale, sizes, spread
 
 JITTERS = 4
 """Jittered points for each radius: the standard deviation of 4 + 4 is within 0.4 to 2 of the truth
@@ -50,11 +49,10 @@ def jittered(
         if only not in (None, name):
             continue
         backend = backends.of(x)
-        # Entries that differ by orders of magnitude have ulps that do.
-        unit = (sizes(x) if spread(x) > WIDE else scale(x)) * backend.precision(x).eps
         # Never by nothing: an entry left in its place (a zero, say) may be a special one.
-        signs = rng.integers(0, 2, backends.coordinates(x)) * 2.0 - 1.0
-        steps = signs * rng.integers(1, ulps, backends.coordinates(x), endpoint=True)
+        steps = np.asarray(rng.integers(-ulps, ulps, backends.coordinates(x)))
+        steps += steps >= 0
+        unit = evaluator.reaches[name] * backend.precision(x).eps
         moved[name] = backend.step(x, 1.0, unit * steps)
         displacement[name] = backend.values(moved[name]) - backend.values(x)
     return moved, displacement

@@ -14,6 +14,7 @@ import numpy as np
 
 from gradcheck import backends
 from gradcheck.evaluation import Direction
+from gradcheck.scales import WIDE, lengths, scale, sizes, spread
 
 STEPS_OF_ONE_HALF = 64
 """Magnitudes are multiples of 1/128: exact in every floating dtype, bfloat16 included, so that a
@@ -22,9 +23,6 @@ cotangent means the same to the claim and to the oracle."""
 STRATUM_BITS, STRATA = 12, 3
 """Entries whose claims are within 2^12 of one another are moved together; what is below 2^-36 of
 the largest is one part with what is zero."""
-
-WIDE = 2.0**20
-"""An array whose magnitudes spread further is also probed at the scale of each entry."""
 
 
 @dataclass(frozen=True)
@@ -42,20 +40,6 @@ class Probe:
     tangent: Direction
     part: np.ndarray | None = None
     alike: bool = False
-
-
-def scale(x: Any) -> float:
-    """Returns the root mean square of an array, rounded down to a power of two; 1 for zeros.
-
-    >>> scale(np.array([3.0, 4.0])), scale(np.zeros(3))
-    (2.0, 1.0)
-    """
-    values = backends.of(x).values(x)
-    largest = float(np.max(np.abs(values), initial=0.0))
-    if not 0.0 < largest < np.inf:
-        return 1.0
-    rms = largest * float(np.sqrt(np.mean(np.square(values / largest))))
-    return float(2.0 ** np.floor(np.log2(rms)))
 
 
 def probes(point: Mapping[str, Any], rng: np.random.Generator) -> Iterator[Probe]:
@@ -114,11 +98,6 @@ def part_probe(
     return Probe((name,), {name: v}, part)
 
 
-def lengths(x: Any) -> np.ndarray:
-    """Returns how far each entry is moved: the primal's scale, its own where they spread."""
-    return sizes(x) if spread(x) > WIDE else np.full(backends.coordinates(x), scale(x))
-
-
 def tangent(
     point: Mapping[str, Any],
     names: tuple[str, ...],
@@ -141,20 +120,8 @@ def tangent(
 
 def _directed(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Returns random values ±(½ … 1): no two alike, so that swapped entries never cancel."""
-    return rng.uniform(0.5, 1.0, shape) * (rng.integers(0, 2, shape) * 2.0 - 1.0)
-
-
-def spread(x: Any) -> float:
-    """Returns the ratio of the largest to the smallest magnitude, zeros apart; 1 for zeros."""
-    values = np.abs(backends.of(x).values(x))
-    solid = values[values > 0]
-    return float(solid.max() / solid.min()) if solid.size else 1.0
-
-
-def sizes(x: Any) -> np.ndarray:
-    """Returns each entry's magnitude rounded down to a power of two; the scale where it is zero."""
-    values = np.abs(backends.of(x).values(x))
-    return 2.0 ** np.floor(np.log2(np.where(values > 0, values, scale(x))))
+    drawn = rng.uniform(-0.5, 0.5, shape)
+    return drawn + np.copysign(0.5, drawn)
 
 
 def cotangents(outputs: Mapping[str, Any], rng: np.random.Generator) -> list[dict[str, np.ndarray]]:

@@ -25,6 +25,8 @@ def rebuild(tree: Any, name: str, values: Mapping[str, Any]) -> Any:
     >>> rebuild({"W": 1.0, "bs": [2.0, 3.0]}, "params", {"params.bs[0]": 7.0})
     {'W': 1.0, 'bs': [7.0, 3.0]}
     """
+    if name in values:
+        return values[name]
     if isinstance(tree, Mapping):
         return {key: rebuild(value, f"{name}.{key}", values) for key, value in tree.items()}
     if isinstance(tree, (tuple, list)):
@@ -32,7 +34,7 @@ def rebuild(tree: Any, name: str, values: Mapping[str, Any]) -> Any:
         if hasattr(tree, "_fields"):  # a named tuple takes its fields one by one
             return type(tree)(*items)
         return type(tree)(items)
-    return values.get(name, tree)
+    return tree
 
 
 def align(returned: Any, tree: Any, name: str) -> tuple[dict[str, Any], list[str]]:

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -28,13 +29,13 @@ class Primals:
     wrt: tuple[str, ...]
     by_name: bool
 
-    @property
+    @cached_property
     def point(self) -> dict[str, Any]:
         """The floating arrays among the differentiated primals."""
         found = {p: v for name in self.wrt for p, v in leaves(self.trees[name], name).items()}
         return {path: leaf for path, leaf in found.items() if backends.is_floating(leaf)}
 
-    @property
+    @cached_property
     def constants(self) -> dict[str, Any]:
         """The arrays that are not differentiated."""
         everything = {p: v for n, tree in self.trees.items() for p, v in leaves(tree, n).items()}

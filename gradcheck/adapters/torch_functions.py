@@ -9,6 +9,7 @@ import copy
 import inspect
 import re
 import sys
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -111,11 +112,13 @@ def torch_subject(
 def _subject(made: Call, wrt: Sequence[str | int] | str | None, title: str) -> Subject:
     torch = sys.modules["torch"]
     native = _chosen({**made.primals.point, **made.parameters}, wrt, made.primals)
+    left_out = {n: x for n, x in made.primals.point.items() if n not in native}
+    constants = {**made.primals.constants, **left_out}
 
     def evaluated(point: Point) -> dict[str, Any]:
         precision = wider(point, native)
         held = {n: point.get(n, p) for n, p in made.parameters.items()}
-        args, kwargs = made.primals.arguments({**_cast(made.primals.constants, precision), **point})
+        args, kwargs = made.primals.arguments({**_cast(constants, precision), **point})
         return outputs(made.run(args, kwargs, _cast(held, precision), precision), title)
 
     def function(point: Point) -> dict[str, Any]:
@@ -150,12 +153,15 @@ def _subject(made: Call, wrt: Sequence[str | int] | str | None, title: str) -> S
         forward = torch.autograd.forward_ad
         try:
             with forward.dual_level():
-                duals = {
-                    n: forward.make_dual(x.detach(), backends.of(x).like(tangent[n], x))
-                    if n in tangent
-                    else x
-                    for n, x in point.items()
-                }
+                with warnings.catch_warnings():
+                    # The first dual makes PyTorch compile its derivatives in a way it deprecates.
+                    warnings.simplefilter("ignore", DeprecationWarning)
+                    duals = {
+                        n: forward.make_dual(x.detach(), backends.of(x).like(tangent[n], x))
+                        if n in tangent
+                        else x
+                        for n, x in point.items()
+                    }
                 pairs = {n: forward.unpack_dual(y) for n, y in evaluated(duals).items()}
         except Exception as cause:
             raise EvaluationError(f"{title} has no forward mode: {cause}") from cause
@@ -166,7 +172,7 @@ def _subject(made: Call, wrt: Sequence[str | int] | str | None, title: str) -> S
     return Subject(
         title,
         native,
-        made.primals.constants,
+        constants,
         function,
         pullback,
         interleaved=pullback,

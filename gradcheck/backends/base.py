@@ -36,8 +36,8 @@ class Backend(Protocol):
     and device; dot products accumulate in float64.
     """
 
-    def owns(self, value: Any) -> bool:
-        """Returns whether the value is an array (or array scalar) of this library."""
+    def owns(self, kind: type) -> bool:
+        """Returns whether a type is one of this library's arrays (or array scalars)."""
         ...
 
     def is_floating(self, x: Any) -> bool:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,29 +13,20 @@ from gradcheck.backends.base import Precision
 class NumpyBackend:
     """See `Backend`. A Python float is a float64 array of no dimensions."""
 
-    def owns(self, value: Any) -> bool:
-        return isinstance(value, (np.ndarray, np.generic, float, complex, int, bool))
+    def owns(self, kind: type) -> bool:
+        return issubclass(kind, (np.ndarray, np.generic, float, complex, int, bool))
 
     def is_floating(self, x: Any) -> bool:
-        dtype = np.asarray(x).dtype
-        return np.issubdtype(dtype, np.inexact) or _extended(dtype) is not None
+        return _is_floating(_dtype(x))
 
     def is_complex(self, x: Any) -> bool:
-        return np.iscomplexobj(x)
+        return _dtype(x).kind == "c"
 
     def precision(self, x: Any) -> Precision:
-        dtype = np.asarray(x).dtype
-        info: Any = _extended(dtype) or np.finfo(dtype)
-        return Precision(
-            name=str(info.dtype),
-            bits=int(info.nmant) + 1,
-            eps=float(info.eps),
-            tiny=float(info.tiny),
-            largest=float(info.max),
-        )
+        return _precision(_dtype(x))
 
     def dtype(self, x: Any) -> str:
-        return str(np.asarray(x).dtype)
+        return str(_dtype(x))
 
     def shape(self, x: Any) -> tuple[int, ...]:
         return np.shape(x)
@@ -81,7 +73,7 @@ class NumpyBackend:
 
     def shares(self, x: Any, y: Any) -> bool:
         both = isinstance(x, np.ndarray) and isinstance(y, np.ndarray)
-        return both and x.size > 0 and np.may_share_memory(x, y) and _overlap(x, y)
+        return both and x.size > 0 and np.may_share_memory(x, y) and overlap(x, y)
 
     def broadcast(self, x: Any) -> Any:
         if not isinstance(x, np.ndarray) or x.size < 2:
@@ -93,12 +85,34 @@ class NumpyBackend:
     def layouts(self, x: Any) -> Iterator[tuple[str, Any]]:
         if not isinstance(x, np.ndarray) or x.ndim == 0 or x.size < 2:
             return
-        if x.ndim > 1 and not np.asfortranarray(x).flags.c_contiguous:
-            yield "in Fortran order", np.asfortranarray(x)
+        if x.ndim > 1 and not (x.flags.c_contiguous and x.flags.f_contiguous):
+            order = "C" if x.flags.f_contiguous else "F"
+            yield f"in {'C' if order == 'C' else 'Fortran'} order", np.array(x, order=order)
         wide = np.full((*x.shape[:-1], 2 * x.shape[-1]), np.nan, dtype=x.dtype)
         wide[..., ::2] = x
         yield "every second element of a wider array", wide[..., ::2]
-        yield "with negative strides", np.ascontiguousarray(x[..., ::-1])[..., ::-1]
+        yield "with negative strides", x[..., ::-1].copy(order="C")[..., ::-1]
+
+
+def _dtype(x: Any) -> np.dtype:
+    return x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
+
+
+@lru_cache
+def _is_floating(dtype: np.dtype) -> bool:
+    return np.issubdtype(dtype, np.inexact) or _extended(dtype) is not None
+
+
+@lru_cache
+def _precision(dtype: np.dtype) -> Precision:
+    info: Any = _extended(dtype) or np.finfo(dtype)
+    return Precision(
+        name=str(info.dtype),
+        bits=int(info.nmant) + 1,
+        eps=float(info.eps),
+        tiny=float(info.tiny),
+        largest=float(info.max),
+    )
 
 
 def _extended(dtype: np.dtype) -> Any:
@@ -112,7 +126,8 @@ def _extended(dtype: np.dtype) -> Any:
         return None
 
 
-def _overlap(x: np.ndarray, y: np.ndarray) -> bool:
+def overlap(x: np.ndarray, y: np.ndarray) -> bool:
+    """Returns whether two arrays are known to have an address in common."""
     try:
         return np.shares_memory(x, y, max_work=1000)  # pyright: ignore
     except RuntimeError:  # too hard to tell apart: two interleaved views

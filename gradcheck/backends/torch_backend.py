@@ -3,19 +3,22 @@
 import math
 import sys
 from collections.abc import Iterator
+from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from gradcheck.backends.base import Precision
+from gradcheck.backends.numpy_backend import overlap
 
 
 class TorchBackend:
     """See `Backend`. Tensors are handed out detached; who differentiates asks for that anew."""
 
-    def owns(self, value: Any) -> bool:
-        torch = sys.modules.get("torch")
-        return torch is not None and isinstance(value, torch.Tensor)
+    def owns(self, kind: type) -> bool:
+        tensor = getattr(sys.modules.get("torch"), "Tensor", None)
+        return tensor is not None and issubclass(kind, tensor)
 
     def is_floating(self, x: Any) -> bool:
         dense = x.layout is _torch().strided and not x.is_quantized
@@ -25,14 +28,7 @@ class TorchBackend:
         return x.is_complex()
 
     def precision(self, x: Any) -> Precision:
-        info = _torch().finfo(x.dtype)
-        return Precision(
-            name=info.dtype,
-            bits=round(1 - math.log2(info.eps)),
-            eps=info.eps,
-            tiny=info.tiny,
-            largest=info.max,
-        )
+        return _precision(x.dtype)
 
     def dtype(self, x: Any) -> str:
         return str(x.dtype).removeprefix("torch.")
@@ -52,13 +48,12 @@ class TorchBackend:
 
     def step(self, x: Any, t: float, v: np.ndarray) -> Any:
         direction = self._given(v, x)
-        return (x.detach().to(direction.dtype) + t * direction).to(x.dtype)
+        return _torch().add(x.detach().to(direction.dtype), direction, alpha=t).to(x.dtype)
 
     def values(self, x: Any) -> np.ndarray:
         torch = _torch()
-        tensor = x.detach().resolve_conj().resolve_neg()
-        tensor = torch.view_as_real(tensor) if x.is_complex() else tensor
-        return tensor.to("cpu", torch.float64).numpy()
+        tensor = torch.view_as_real(x.resolve_conj()) if x.is_complex() else x
+        return tensor.to(torch.float64).numpy(force=True)
 
     def same(self, x: Any, y: Any) -> bool:
         if x.shape != y.shape or x.dtype != y.dtype:
@@ -72,9 +67,10 @@ class TorchBackend:
             x.copy_(y)
 
     def shares(self, x: Any, y: Any) -> bool:
-        if not (self.owns(x) and self.owns(y)) or x.numel() == 0 or y.numel() == 0:
+        both = self.owns(x.__class__) and self.owns(y.__class__)
+        if not both or x.numel() == 0 or y.numel() == 0:
             return False
-        return _pointer(x) == _pointer(y) and _reaches(x, y) and _reaches(y, x)
+        return x.device == y.device and overlap(_addresses(x), _addresses(y))
 
     def broadcast(self, x: Any) -> Any:
         return x.new_ones(()).expand(x.shape) if x.numel() > 1 else x
@@ -82,8 +78,9 @@ class TorchBackend:
     def layouts(self, x: Any) -> Iterator[tuple[str, Any]]:
         if x.dim() == 0 or x.numel() < 2:
             return
-        swapped = x.transpose(0, -1).contiguous().transpose(0, -1)
-        if not swapped.is_contiguous():
+        swapped = x.transpose(0, -1).clone(memory_format=_torch().contiguous_format)
+        swapped = swapped.transpose(0, -1)
+        if swapped.stride() != x.stride() and not swapped.is_contiguous():
             yield "transposed in memory", swapped
         wide = x.new_full((*x.shape[:-1], 2 * x.shape[-1]), math.nan)
         wide[..., ::2] = x
@@ -92,20 +89,36 @@ class TorchBackend:
     def _given(self, values: np.ndarray, x: Any) -> Any:
         """Returns coordinates as a float64 (or complex128) tensor on the device of x."""
         torch = _torch()
-        tensor = torch.from_numpy(np.ascontiguousarray(values)).reshape(values.shape)
-        tensor = torch.view_as_complex(tensor) if x.is_complex() else tensor
+        tensor = torch.from_numpy(np.asarray(values, order="C"))
+        # Not view_as_complex: it refuses what has no entries.
+        tensor = torch.complex(tensor[..., 0], tensor[..., 1]) if x.is_complex() else tensor
         return tensor.to(x.device)
+
+
+@lru_cache
+def _precision(dtype: Any) -> Precision:
+    info = _torch().finfo(dtype)
+    return Precision(
+        name=info.dtype,
+        bits=round(1 - math.log2(info.eps)),
+        eps=info.eps,
+        tiny=info.tiny,
+        largest=info.max,
+    )
 
 
 def _torch() -> Any:
     return sys.modules["torch"]
 
 
-def _pointer(x: Any) -> int:
-    return x.untyped_storage().data_ptr()
-
-
-def _reaches(x: Any, y: Any) -> bool:
-    """Whether x begins before y ends, in their common storage."""
-    span = sum((size - 1) * stride for size, stride in zip(y.shape, y.stride(), strict=True))
-    return x.data_ptr() <= y.data_ptr() + span * y.element_size()
+def _addresses(x: Any) -> np.ndarray:
+    """Returns an array of the memory that a tensor occupies, of which nothing may be read."""
+    size = x.element_size()
+    interface = {
+        "version": 3,
+        "typestr": f"|V{size}",
+        "shape": tuple(x.shape),
+        "strides": tuple(step * size for step in x.stride()),
+        "data": (x.data_ptr(), True),
+    }
+    return np.asarray(SimpleNamespace(__array_interface__=interface))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from gradcheck import backends
 from gradcheck.contract.form import values_as
 from gradcheck.evaluation import Direction, Evaluator
-from gradcheck.probes import scale
+from gradcheck.scales import scale
 from gradcheck.subject import Point, copied
 from gradcheck.verdict import Finding
 
@@ -97,7 +98,7 @@ class Audit:
                 old[name],
                 new[name],
                 share,
-                floor * self._natural(name) + (0.0 if blur is None else blur[name]),
+                floor * self._natural[name] + (0.0 if blur is None else blur[name]),
             )
         ]
 
@@ -113,14 +114,15 @@ class Audit:
         """The share of the largest entry beyond which another order of arithmetic cannot lead."""
         return float(np.clip(REPEAT_ULPS * self.evaluator.claim_eps, *GROSS))
 
-    def _natural(self, name: str) -> float:
-        """Returns the size |ȳ y| / |x| of the terms that a gradient is the sum of."""
+    @cached_property
+    def _natural(self) -> dict[str, float]:
+        """The size |ȳ y| / |x| of the terms that each gradient is the sum of."""
         u, size = self.cotangents[0], 0.0
         for output, y in self.outputs.items():
             values = backends.of(y).values(y)
             terms = np.abs(u[output]) * np.where(np.isfinite(values), np.abs(values), 1.0)
             size = max(size, float(np.max(terms, initial=0.0)))
-        return size / scale(self.point[name])
+        return {name: size / scale(x) for name, x in self.point.items()}
 
 
 def read(audited: Audit, cotangents: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -35,7 +35,10 @@ def layouts(audited: Audit, rng: np.random.Generator) -> Iterator[Finding]:
     if any(backends.size(x) > most for x in (*point.values(), *y_bar.values())):
         return
     found: dict[str, Finding] = {}
-    for inputs, bars in zip_longest(_laid_out(point), _laid_out(y_bar)):
+    # Random numbers are drawn in the order of memory: a mask of another layout is another mask.
+    is_random = any(finding.kind == "random" for finding in audited.findings)
+    inputs_laid_out = () if is_random else _laid_out(point)
+    for inputs, bars in zip_longest(inputs_laid_out, _laid_out(y_bar)):
         for finding in _misread(audited, inputs or ("", point), bars or ("", y_bar), rng):
             found.setdefault(finding.kind, finding)
     if "layout" not in found:

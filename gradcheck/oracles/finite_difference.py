@@ -15,6 +15,7 @@ Source: Ridders (1982) for the tableau and its error; the noise term is measured
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -158,6 +159,16 @@ class Line:
             displacement[name] = backend.values(point[name]) - backend.values(x)
         linear = np.array([dot(g, displacement) for g in self.gradients])
         return self.evaluator.values(point), linear
+
+    @cached_property
+    def claims(self) -> list[float]:
+        """⟨x̄, v⟩ for each cotangent."""
+        return [dot(g, self.tangent) for g in self.gradients]
+
+    @cached_property
+    def sizes(self) -> list[float]:
+        """‖x̄·v‖₂ for each cotangent."""
+        return [weight(g, self.tangent) for g in self.gradients]
 
     @property
     def longest(self) -> float:
@@ -410,7 +421,7 @@ def _tableau(line: Line) -> Estimate:
         residual=best_r,
         bar=best_e,
         noise=best_n,
-        weights=np.array([weight(g, line.tangent) for g in line.gradients]),
+        weights=np.array(line.sizes),
         step=float(steps[0]),
         sensitivity=line.sensitivity(),
         slowest=np.min([line.levels[t].moved / t for t in steps], axis=0),

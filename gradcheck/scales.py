@@ -1,0 +1,63 @@
+"""How large the entries of an array are: the unit in which primals are moved and errors judged."""
+
+from typing import Any
+
+import numpy as np
+
+from gradcheck import backends
+
+WIDE = 2.0**20
+"""An array whose magnitudes spread further is also probed at the scale of each entry."""
+
+SQUARES = (2.0**-900, 2.0**900)
+"""Sums of squares between these are neither underflown nor overflown."""
+
+
+def scale(x: Any) -> float:
+    """Returns the root mean square of an array, rounded down to a power of two; 1 for zeros.
+
+    >>> scale(np.array([3.0, 4.0])), scale(np.zeros(3))
+    (2.0, 1.0)
+    """
+    values = backends.of(x).values(x)
+    rms = length(values) / max(values.size, 1) ** 0.5
+    return float(2.0 ** np.floor(np.log2(rms))) if 0.0 < rms < np.inf else 1.0
+
+
+def length(values: np.ndarray) -> float:
+    """Returns the root sum of squares, also of numbers whose squares are out of range.
+
+    >>> length(np.array([3e-200, 4e-200])), length(np.zeros(0)), length(np.array([np.inf]))
+    (5e-200, 0.0, inf)
+    """
+    squares = float(np.vdot(values, values))
+    if SQUARES[0] < squares < SQUARES[1]:
+        return squares**0.5
+    largest = float(np.max(np.abs(values), initial=0.0))
+    if not 0.0 < largest < np.inf:
+        return largest
+    return largest * float(np.linalg.norm(values / largest))
+
+
+def spread(x: Any) -> float:
+    """Returns the ratio of the largest to the smallest magnitude, zeros apart; 1 for zeros."""
+    values = np.abs(backends.of(x).values(x))
+    solid = values if values.all() else values[values > 0]
+    return float(solid.max() / solid.min()) if solid.size else 1.0
+
+
+def sizes(x: Any) -> np.ndarray:
+    """Returns each entry's magnitude rounded down to a power of two; the scale where it is zero."""
+    values = backends.of(x).values(x)
+    _, exponents = np.frexp(values)
+    return np.where(values, np.ldexp(0.5, exponents), scale(x))
+
+
+def reach(x: Any) -> float | np.ndarray:
+    """Returns how far entries are moved: the array's scale, or each its own where they spread."""
+    return sizes(x) if spread(x) > WIDE else scale(x)
+
+
+def lengths(x: Any) -> np.ndarray:
+    """Returns the reach entry by entry."""
+    return np.broadcast_to(reach(x), backends.coordinates(x))

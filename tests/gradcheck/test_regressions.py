@@ -1,0 +1,79 @@
+"""What was accused, missed or refused once."""
+
+import numpy as np
+import pytest
+
+import gradcheck
+from gradcheck import backends
+
+torch = pytest.importorskip("torch")
+SIZES = 10.0 ** np.linspace(0, -10, 12)
+
+
+@pytest.mark.parametrize("factor", [0.0, 2.0])
+@pytest.mark.parametrize("i", range(1, 12))
+def test_one_wrong_entry_of_a_sum_is_found_whatever_its_size(i, factor):
+    """Entries of small gradients are off at small steps by the rounding of float64."""
+    x = np.random.default_rng(i).normal(size=12)
+    f = lambda x: np.sum(SIZES * np.sin(x))  # noqa: E731
+    flip = np.where(np.arange(12) == i, factor, 1.0)
+    verdict = gradcheck.check(f, x, vjp=lambda u, x: u * SIZES * np.cos(x) * flip, seed=0)
+    assert verdict.status == "fail" and verdict.findings[0].indices == ((i,),), str(verdict)
+
+
+def test_a_wrong_gradient_beside_a_large_offset_never_passes():
+    x = np.random.default_rng(0).normal(size=12)
+    for seed in range(4):
+        verdict = gradcheck.check(
+            lambda x: np.sum(np.sin(x)) + 1e9, x, vjp=lambda u, x: 1.0001 * u * np.cos(x), seed=seed
+        )
+        assert verdict.status != "pass", str(verdict)
+
+
+def test_dropout_of_a_matrix_is_right():
+    x = torch.randn(4, 3, dtype=torch.float64)
+    for f in (torch.nn.Dropout(0.5), lambda x: torch.nn.functional.dropout(x * x, 0.5)):
+        verdict = gradcheck.check(f, x, seed=0)
+        assert verdict.status == "pass", str(verdict)
+        assert [finding.kind for finding in verdict.findings] == ["random"]
+
+
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
+def test_an_empty_complex_tensor_has_a_verdict(dtype):
+    verdict = gradcheck.check(lambda z: 2 * z, torch.zeros(0, 3, dtype=dtype), seed=0)
+    assert verdict.status == "pass"
+
+
+@pytest.mark.parametrize("make", [np.zeros, torch.zeros])
+def test_parts_side_by_side_share_no_memory(make):
+    x = make((4, 6))
+    backend = backends.of(x)
+    assert not backend.shares(x[:, :3], x[:, 3:]) and not backend.shares(x[:, ::2], x[:, 1::2])
+    assert backend.shares(x[:, :4], x[:, 3:])
+
+
+@pytest.mark.parametrize("shape", [(2, 1), (1, 3), (3, 4), (2, 3, 4)])
+@pytest.mark.parametrize("make", [np.ones, torch.ones])
+def test_other_layouts_are_copies_of_transposed_arrays_too(make, shape):
+    x = (
+        make(shape[::-1]).T
+        if make is np.ones
+        else make(shape[::-1]).permute(*range(len(shape))[::-1])
+    )
+    for _, other in backends.of(x).layouts(x):
+        assert not backends.of(x).shares(x, other) and backends.of(x).same(x, other)
+
+
+def test_forward_mode_raises_no_warning_of_pytorch():
+    verdict = gradcheck.check(torch.sin, torch.linspace(-1.0, 1.2, 7, dtype=torch.float64), seed=0)
+    assert any("forward mode" in c.oracle for c in verdict.comparisons)
+
+
+def test_an_accepted_deviation_is_within_the_stated_resolution():
+    bfloat16 = pytest.importorskip("ml_dtypes").bfloat16
+    x = np.random.default_rng(0).normal(size=12).astype(bfloat16)
+    for seed in range(8):
+        verdict = gradcheck.check(
+            lambda x: x * x * x, x, vjp=lambda u, x: u * (3 * x * x) * x.dtype.type(1.01), seed=seed
+        )
+        assert verdict.status != "pass" or (verdict.resolution or 1.0) >= 0.01, str(verdict)
