@@ -62,10 +62,10 @@ def coarse_finding(row: Comparison, probes: int, *, missing: bool) -> Finding:
         said = "no gradient is returned" if missing else "the claim is zero"
         message = f"{row.primal}: {said}, and the function depends on it"
     else:
+        ratio = f"{number(row.claimed / row.true, 3)} times" if row.true else "not at all"
         message = (
-            f"{row.primal}: over {probes} random directions the claim is "
-            f"{number(row.claimed / row.true, 3)} times what the function does "
-            f"(± {number(row.bar / row.claimed, 1)}); {row.reason}"
+            f"{row.primal}: over {probes} random directions the claim is {ratio} "
+            f"what the function does (± {number(row.bar / row.claimed, 1)}); {row.reason}"
         )
     return Finding(
         kind="missing" if missing else "value",

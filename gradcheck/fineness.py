@@ -29,6 +29,12 @@ HALF_BITS = 11
 CROSSING = 2.0
 """An entry moved by twice itself changes its sign, and crosses the steps of a quantiser."""
 
+LEAST_SMALL = 4
+"""So many values are rarely all on the grid of larger ones by chance: 4^-4."""
+
+GROWN = 2.0**10
+"""Of an entry so many times larger a quantiser still shows the same move, a format does not."""
+
 LOUD_ULPS = 2.0**12
 """A crossing must move some output by so many ulps: a 2^-5 of it would then still be seen."""
 
@@ -76,7 +82,8 @@ def fineness(
     if np.isfinite(large).all():
         bits = _format(base[responding] + large[0][responding], large[0][responding], own)
         if bits < own:
-            return dict.fromkeys(evaluator.point, bits)
+            on_grid = _is_grid(np.concatenate([base, base + large[0]]), bits)
+            return dict.fromkeys(evaluator.point, 0 if on_grid else bits)
     return {
         name: _by_entries(evaluator, base, name, rng)
         if backends.size(x) and _is_suspicious(evaluator, base, weights, gradients, name, rng)
@@ -166,11 +173,11 @@ def _by_entries(evaluator: Evaluator, base: np.ndarray, name: str, rng: np.rando
     ]
     if not scales or seen[-1] <= FROZEN * len(entries):
         return 0
-    return next(
-        bits
-        for (bits, _), count in zip(scales, seen, strict=True)
-        if count >= (1 - FROZEN) * seen[-1]
+    bits, share = next(
+        scale for scale, count in zip(scales, seen, strict=True) if count >= (1 - FROZEN) * seen[-1]
     )
+    steps = [_jump(evaluator, base, n, i, share, GROWN) > 0 for n, i, _ in entries]
+    return 0 if sum(steps) > len(entries) / 2 else bits
 
 
 def _drawn(point: Point, rng: np.random.Generator) -> list[tuple[str, int]]:
@@ -190,16 +197,25 @@ def _sample(values: np.ndarray, rng: np.random.Generator) -> list[tuple[int, flo
     return [(int(i), float(values[i])) for i in drawn]
 
 
-def _jump(evaluator: Evaluator, base: np.ndarray, name: str, i: int, share: float) -> float:
-    """Returns how far the outputs move, in ulps, as one coordinate does by a share of itself."""
+def _jump(
+    evaluator: Evaluator, base: np.ndarray, name: str, i: int, share: float, grown: float = 1.0
+) -> float:
+    """Returns how far the outputs move, in ulps, as one coordinate does by a share of itself.
+
+    With `grown` the coordinate is first made so many times larger.
+    """
     x = evaluator.point[name]
     backend = backends.of(x)
     values = backend.values(x)
     direction = np.zeros(values.size)
-    direction[i] = share * (abs(float(values.flat[i])) or scale(x))
+    direction[i] = abs(float(values.flat[i])) or scale(x)
+    direction = direction.reshape(values.shape)
+    if grown != 1.0:
+        x = backend.step(x, grown * np.sign(values.flat[i] or 1.0), direction)
+        base = evaluator.values({**evaluator.point, name: x})
     largest = 0.0
     for sign in (1.0, -1.0):
-        moved = backend.step(x, sign, direction.reshape(values.shape))
+        moved = backend.step(x, sign * share, direction)
         seen = evaluator.values({**evaluator.point, name: moved})
         if seen.size == base.size:
             jumps = np.abs(seen - base) / ulps_of(base, evaluator.bits)
@@ -221,6 +237,14 @@ def _format(values: np.ndarray, changes: np.ndarray, own: int) -> int:
             fine = bits == FLOAT32_BITS or float(steps.min()) < 2.0 ** (4 - bits)
             return bits if fine else own
     return own
+
+
+def _is_grid(values: np.ndarray, bits: int) -> bool:
+    """Whether also small values are multiples of the spacing that the largest has in a format."""
+    largest = float(np.max(np.abs(values)))
+    spacing = np.ldexp(1.0, int(np.frexp(largest)[1]) - bits)
+    small = values[np.abs(values) < largest / 4]
+    return small.size >= LEAST_SMALL and bool(np.all(small % spacing == 0))
 
 
 def _rounded(values: np.ndarray, bits: int) -> Any:

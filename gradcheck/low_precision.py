@@ -66,7 +66,7 @@ def _row(m: Measurement, name: str, gains: Sequence[Gain | None], evaluations: i
         status, reason = "fail", seen
     elif nothing:
         status, reason = "pass", f"nothing is claimed and nothing is found, {seen}"
-    elif chosen.excluded <= UNRESOLVED:
+    elif chosen.excluded <= UNRESOLVED and not chosen.bent:
         status = "pass"
         reason = (
             f"{seen}: a wrong factor above {number(chosen.excluded, 2)} is excluded, and other "
@@ -76,6 +76,7 @@ def _row(m: Measurement, name: str, gains: Sequence[Gain | None], evaluations: i
     else:
         status = "inconclusive"
         why = "kinks or ties hide the slope" if chosen.kinked else "rounding hides the slope"
+        why = "the function is bent over the steps that these bits allow" if chosen.bent else why
         reason = f"{seen}, {why}: let the function accept float64, or check a smaller part"
     true = chosen.rest if nothing else chosen.claimed * (1 + chosen.gain)
     return Comparison(

@@ -117,9 +117,17 @@ def diagnosed(evidence: Evidence) -> Diagnosis:
 
 def _explanations(evidence: Evidence) -> Iterator[tuple[Row, Candidate, float]]:
     for row in ROWS:
-        for candidate in row.candidates(evidence):
+        for candidate in _candidates(row, evidence):
             if fits(evidence, candidate):
                 yield row, candidate, row.bits + length(evidence, candidate)
+
+
+def _candidates(row: Row, evidence: Evidence) -> Iterator[Candidate]:
+    """Yields the hypotheses of a row; none further where one does not fit the arrays' shapes."""
+    try:
+        yield from row.candidates(evidence)
+    except (ValueError, IndexError):
+        return
 
 
 def _shares(evidence: Evidence, found: list[tuple[Row, Candidate, float]]) -> dict[str, float]:

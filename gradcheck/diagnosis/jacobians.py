@@ -20,7 +20,7 @@ SOFTMAX: Mapping[str, Callable[[Array, Array], Array]] = {
         y * (u - u.sum(-1, keepdims=True))
     ),
     "softmax's Jacobian with the sum spread along the other axis": lambda y, u: (
-        y * (u - (u * y).sum(-1)) if y.shape[-1] == y.shape[-2] else y * np.nan
+        y * (u - (u * y).sum(-1)) if y.shape == y.shape[::-1] and y.ndim == 2 else y * np.nan
     ),
     "softmax's Jacobian with + for -": lambda y, u: y * (u + (u * y).sum(-1, keepdims=True)),
     "the off-diagonal of softmax's Jacobian only": lambda y, u: (
