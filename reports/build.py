@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from reports.comparison import COMPARED, Compared, missing_oracles, rows_of
-from reports.report import ClaimRow, Report
+from reports.documents import audit
+from reports.report import ClaimRow, DocumentRow, Report
 from reports.worked_examples import CLAIMS
 from reports.worked_examples.claim import Claim, Figure
+from reports.worked_examples.documents import FOLDER, KNOWN
 from reports.worked_examples.judging import SURPRISES, Judgement, judge, outcome
 
 Progress: TypeAlias = Callable[[int, int, str], None]
@@ -17,6 +19,7 @@ def build(
     seed: int = 0,
     claims: Sequence[Claim] = CLAIMS,
     compared: Sequence[Compared] = COMPARED,
+    documents: Sequence[str] = tuple(KNOWN),
     progress: Progress | None = None,
 ) -> Report:
     """Returns the report.
@@ -25,6 +28,7 @@ def build(
         seed: the seed of every check.
         claims: the worked examples' claims.
         compared: the reference models.
+        documents: the worked-example documents of ours, by file name.
         progress: called before each step with the number of steps done, of all steps, and the name
             of the next.
     """
@@ -43,6 +47,19 @@ def build(
         claims=tuple(rows),
         seed=seed,
         notes=tuple(missing_oracles(compared)),
+        documents_audited=tuple(map(document_row, sorted(documents))),
+    )
+
+
+def document_row(name: str) -> DocumentRow:
+    """Returns the report's row of a worked-example document of ours."""
+    audited = audit(FOLDER / name)
+    return DocumentRow(
+        document=name,
+        checked=audited.coverage.checked,
+        unchecked=audited.coverage.unchecked,
+        flagged=tuple(sorted({claim.place.line for claim in audited.flagged})),
+        known=KNOWN[name],
     )
 
 

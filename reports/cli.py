@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import NoReturn, TextIO
 
 from reports.build import build
+from reports.documents import Unreadable, audit
+from reports.documents.results import FORMATS
 from reports.output import Progress, atomic, write_lines
 from reports.render import RENDERERS
 
@@ -86,6 +88,19 @@ def _configure_report(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _configure_audit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="Markdown, LaTeX (.tex) or .ipynb"
+    )
+    parser.add_argument(
+        "--format", choices=tuple(FORMATS), default="terminal", help="default: %(default)s"
+    )
+    parser.add_argument("--out", type=Path, metavar="PATH", help="a file instead of the screen")
+    parser.add_argument(
+        "--strict", action="store_true", help="fail also where a statement could not be checked"
+    )
+
+
 def _seed(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on")
@@ -93,14 +108,27 @@ def _seed(text: str) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> int:
+    return _written("report", arguments, _write_report)
+
+
+def _audit(arguments: argparse.Namespace) -> int:
+    return _written("audit", arguments, _write_audit)
+
+
+def _written(
+    command: str,
+    arguments: argparse.Namespace,
+    write: Callable[[argparse.Namespace, TextIO], int],
+) -> int:
+    """Writes to the screen, or to a file that is whole at the end."""
     if arguments.out is None:
-        return _write_report(arguments, sys.stdout)
+        return write(arguments, sys.stdout)
     try:
         with atomic(arguments.out) as file:
-            return _write_report(arguments, file)
+            return write(arguments, file)
     except OSError as error:
         reason = error.strerror or error
-        print(f"gradcheck report: cannot write {arguments.out}: {reason}", file=sys.stderr)
+        print(f"gradcheck {command}: cannot write {arguments.out}: {reason}", file=sys.stderr)
         return USAGE
 
 
@@ -114,12 +142,35 @@ def _write_report(arguments: argparse.Namespace, file: TextIO) -> int:
     return OK if report.ok else WRONG
 
 
+def _write_audit(arguments: argparse.Namespace, file: TextIO) -> int:
+    progress, audits, status = Progress(), [], OK
+    for done, path in enumerate(arguments.files):
+        progress(done, len(arguments.files), path.name)
+        try:
+            audits.append(audit(path))
+        except Unreadable as reason:
+            status = USAGE
+            progress.close()
+            print(f"gradcheck audit: cannot read {path}: {reason}", file=sys.stderr)
+    progress.close()
+    write_lines(FORMATS[arguments.format](audits), file)
+    unchecked = any(audited.coverage.unchecked for audited in audits)
+    wrong = any(audited.flagged for audited in audits) or (arguments.strict and unchecked)
+    return status or (WRONG if wrong else OK)
+
+
 COMMANDS: tuple[Command, ...] = (
     Command(
         name="report",
         help="compare the reference models with the oracles, and judge the worked examples",
         configure=_configure_report,
         run=_report,
+    ),
+    Command(
+        name="audit",
+        help="recompute the formulas and figures of worked-example documents",
+        configure=_configure_audit,
+        run=_audit,
     ),
 )
 """Every subcommand."""

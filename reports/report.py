@@ -94,6 +94,30 @@ class FigureLines:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DocumentRow:
+    """The audit of one worked-example document of ours.
+
+    Attributes:
+        document: its file name.
+        checked: how many of its statements were checked.
+        unchecked: how many were not.
+        flagged: the lines of which something is wrong.
+        known: the lines of which something is known to be wrong.
+    """
+
+    document: str
+    checked: int
+    unchecked: int
+    flagged: tuple[int, ...]
+    known: tuple[int, ...]
+
+    @property
+    def is_surprise(self) -> bool:
+        """Whether the audit finds something else than is known."""
+        return self.flagged != self.known
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """Implementations against oracles, and worked examples against what is known of them.
 
@@ -102,12 +126,14 @@ class Report:
         claims: a row for each claim of a worked example, by document and line.
         seed: the seed that repeats the report.
         notes: sentences on what was not compared.
+        documents_audited: the audits of the worked-example documents of ours.
     """
 
     implementations: tuple[ImplementationRow, ...]
     claims: tuple[ClaimRow, ...]
     seed: int
     notes: tuple[str, ...] = ()
+    documents_audited: tuple[DocumentRow, ...] = ()
 
     @property
     def surprises(self) -> tuple[ClaimRow, ...]:
@@ -122,7 +148,8 @@ class Report:
     @property
     def ok(self) -> bool:
         """Whether no gradient of ours is wrong and no claim is a surprise."""
-        return not (self.surprises or self.failures)
+        surprised = any(row.is_surprise for row in self.documents_audited)
+        return not (self.surprises or self.failures or surprised)
 
     @property
     def documents(self) -> tuple[str, ...]:

@@ -22,9 +22,13 @@ def test_the_wheel_holds_the_packages_and_nothing_else():
     assert roots >= PACKAGES
 
 
-def test_every_file_is_python_or_a_type_marker():
+EXAMPLES = "reports/worked_examples/documents/"
+
+
+def test_every_file_is_python_a_type_marker_or_an_example():
     inside = [name for name in installed() if name.split("/")[0] in PACKAGES]
-    assert all(name.endswith((".py", "/py.typed")) for name in inside)
+    others = {name for name in inside if not name.endswith((".py", "/py.typed"))}
+    assert all(name.startswith(EXAMPLES) and name.endswith(".md") for name in others)
     assert {f"{package}/py.typed" for package in PACKAGES} <= set(inside)
 
 

@@ -26,6 +26,7 @@ def render(report: Report) -> Iterator[str]:
         "notes": list(report.notes),
         "implementations": [asdict(row) for row in report.implementations],
         "claims": [asdict(row) for row in report.claims],
+        "documents": [asdict(row) for row in report.documents_audited],
     }
     yield from json.dumps(_plain(data), ensure_ascii=False, indent=1, allow_nan=False).splitlines()
 

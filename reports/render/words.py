@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from reports.report import ClaimRow, FigureLines, ImplementationRow, Report
+from reports.report import ClaimRow, DocumentRow, FigureLines, ImplementationRow, Report
 from reports.worked_examples.claim import line_ranges
 
 IMPLEMENTATION_HEADERS = (
@@ -84,6 +84,7 @@ def summary(report: Report) -> Iterator[str]:
     if report.claims:
         yield '"As known" means that the recorded truth about these documents says so.'
     yield from map(figure_lines, report.figure_lines)
+    yield from map(document_words, report.documents_audited)
     yield from report.notes
     yield f"The same report again: gradcheck report --seed {report.seed}"
 
@@ -94,6 +95,16 @@ def figure_lines(lines: FigureLines) -> str:
         f"{lines.document}: {len(lines.right) + len(lines.wrong)} lines print a computed figure;"
         f" {len(lines.right)} follow from their inputs ({line_ranges(lines.right)}),"
         f" {len(lines.wrong)} do not and are flagged."
+    )
+
+
+def document_words(row: DocumentRow) -> str:
+    """Returns what the audit of a document of ours finds, and whether it is known."""
+    found = f"lines {line_ranges(row.flagged)} are flagged" if row.flagged else "nothing is flagged"
+    known = "as known" if not row.is_surprise else f"a SURPRISE: known {line_ranges(row.known)}"
+    return (
+        f"Audit of {row.document}: {found}, {known}; {row.checked} statements checked, "
+        f"{row.unchecked} not."
     )
 
 
@@ -108,6 +119,9 @@ def conclusion(report: Report) -> str:
     if report.surprises:
         names = ", ".join(f"{row.document}:{row.lines[0]}" for row in report.surprises)
         parts.append(f"claims whose recorded truth does not hold: {names}")
+    surprising = [row.document for row in report.documents_audited if row.is_surprise]
+    if surprising:
+        parts.append(f"documents whose audit is not as known: {', '.join(surprising)}")
     return f"Something is wrong: {'; '.join(parts)}."
 
 

@@ -1,0 +1,236 @@
+"""The road, readable top to bottom: source, parts, statements, environment, verdicts."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from reports.documents import layers
+from reports.documents.arithmetic import Judged, judge, quoted
+from reports.documents.claims import Audited, Claim, Coverage
+from reports.documents.code import code_claims
+from reports.documents.derivatives import derivative_claims, figure_claims
+from reports.documents.environment import Environment
+from reports.documents.extract import Code, Formula, Heading, Part, Prose, Unterminated, extract
+from reports.documents.settings import (
+    activations,
+    begins_run,
+    conventions,
+    function_names,
+    read_code,
+    read_prose,
+    read_role,
+    read_tables,
+)
+from reports.documents.source import Place, Source, read
+from reports.documents.statements import Conventions, statements
+from reports.documents.tree import Chain
+
+
+def audit(path: Path) -> Audited:
+    """Returns the verdicts on a document.
+
+    Raises:
+        Unreadable: it cannot be read.
+    """
+    return audit_sources(str(path), read(path))
+
+
+def audit_text(text: str, name: str = "text") -> Audited:
+    """Returns the verdicts on a Markdown text."""
+    return audit_sources(name, (Source(text),))
+
+
+def audit_sources(name: str, sources: tuple[Source, ...]) -> Audited:
+    """Returns the verdicts on the texts of one document, in their order."""
+    reader = _Reader(sources)
+    reader.choose_activation()
+    reader.read()
+    return Audited(
+        path=name,
+        claims=tuple(reader.claims),
+        coverage=reader.coverage(),
+        notes=tuple(reader.notes),
+    )
+
+
+MOST_FORMULAS = 5000
+
+
+class _Reader:
+    """Goes through a document once, in order."""
+
+    def __init__(self, sources: tuple[Source, ...]) -> None:
+        self._parts = [(source, extract(source)) for source in sources]
+        self._read_formulas()
+        formulas = [p.text for _, parts in self._parts for p in parts if isinstance(p, Formula)]
+        text = "\n".join(source.text for source in sources)
+        self._conventions: Conventions = conventions(formulas, text)
+        self._environment = Environment()
+        self.claims: list[Claim] = []
+        self.notes: list[str] = [
+            "the document is longer than what is read" for source in sources if source.cut
+        ]
+        if self._left_out:
+            self.notes.append(
+                f"{self._left_out} formulas beyond the first {MOST_FORMULAS}: not read"
+            )
+        self._formulas = self._statements = self._checked = self._stated = 0
+        self._unchecked: list[tuple[Place, str, str]] = []
+        self._text = text
+        self._environment.functions_named = function_names(text)
+        self._chains = {
+            id(part): statements(part.text, part.start, self._conventions)
+            for _, parts in self._parts
+            for part in parts
+            if isinstance(part, Formula)
+        }
+        chains = [chain for found in self._chains.values() for chain in found]
+        self._layers = layers.conventions(chains, layers.smooth(activations(text)))
+
+    def _read_formulas(self) -> None:
+        """Leaves out what stands beyond so many formulas that no document has them."""
+        count = 0
+        for index, (source, parts) in enumerate(self._parts):
+            kept = []
+            for part in parts:
+                count += isinstance(part, Formula)
+                if count <= MOST_FORMULAS:
+                    kept.append(part)
+            self._parts[index] = (source, kept)
+        self._left_out = max(0, count - MOST_FORMULAS)
+
+    def choose_activation(self) -> None:
+        """Settles what σ and f stand for: the reading under which most of the figures come out."""
+        candidates = activations(self._text)
+        if len(candidates) < 2 or not re.search(r"\\sigma|σ|\\phi|φ|\b[fg]\s*[(\\]", self._text):
+            self._environment.activations = candidates
+            return
+        agreed = {name: self._agreed(name) for name in candidates}
+        best = max(candidates, key=lambda name: (agreed[name], name == candidates[0]))
+        self._environment.activations = (best, *(c for c in candidates if c != best))
+
+    def _agreed(self, activation: str) -> int:
+        trial = _Reader.__new__(_Reader)
+        trial.__dict__.update(self.__dict__)
+        trial.claims, trial.notes, trial._unchecked = [], [], []
+        trial._environment = Environment(
+            activations=(activation,),
+            explains=False,
+            functions_named=self._environment.functions_named,
+        )
+        trial.read()
+        return sum(claim.verdict in {"ok", "inherited"} for claim in trial.claims)
+
+    def read(self) -> None:
+        """Reads all parts in order."""
+        for source, parts in self._parts:
+            read_tables(source, parts, self._environment, self._conventions)
+            for part in parts:
+                self._part(part, source)
+        if self._environment.explains:
+            self._code()
+
+    def _code(self) -> None:
+        """Judges the document's code, all blocks of which know the functions of those before."""
+        blocks = [(s, p) for s, parts in self._parts for p in parts if isinstance(p, Code)]
+        claims, unread = code_claims(blocks, self._text)
+        self.claims += claims
+        self._checked += len(claims)
+        self._statements += len(claims)
+        for source, block, reason in unread:
+            first = block.text.strip().partition("\n")[0]
+            self._unchecked.append((source.place(block.start), first, f"code: {reason}"))
+            self._statements += 1
+        self.claims.sort(key=lambda c: (c.place.cell or 0, c.place.line, c.place.column))
+
+    def _part(self, part: Part, source: Source) -> None:
+        match part:
+            case Heading():
+                self._environment.section += 1
+                if begins_run(part.text):
+                    self._environment.starts.append(self._environment.section)
+            case Code():
+                read_code(part, source, self._environment, self._conventions)
+            case Formula():
+                self._formula(part, source)
+            case Unterminated():
+                self.claims.append(_unterminated(part, source))
+            case Prose():
+                read_prose(part, source, self._environment, self._conventions)
+
+    def _formula(self, part: Formula, source: Source) -> None:
+        self._formulas += 1
+        for chain in self._chains[id(part)]:
+            self._statements += len(chain.links) > 1 or bool(chain.unread)
+            if read_role(part, chain, source, self._environment):
+                continue
+            try:
+                judged = self._judged(chain, part, source)
+            except RecursionError:
+                judged = Judged(reason="its definitions are nested too deep")
+            self._count(judged, chain, source)
+
+    def _judged(self, chain: Chain, part: Formula, source: Source) -> Judged:
+        """Returns the verdicts of arithmetic, and of derivatives where arithmetic is right."""
+        said = _said_before(source, part)
+        if not self._environment.explains:
+            return judge(chain, self._environment, source)
+        derived = list(derivative_claims(chain, self._environment, source, said))
+        derived += layers.layer_claims(chain, self._layers, self._environment, source)
+        derived += layers.definition_clash(chain, source)
+        before = self._environment.snapshot()
+        judged = judge(chain, self._environment, source)
+        if any(claim.flagged for claim in judged.claims):
+            return replace(judged, claims=(*judged.claims, *(c for c in derived if c.flagged)))
+        derived += figure_claims(chain, before, source, said, bar=judged.bar)
+        wrong = tuple(claim for claim in derived if claim.flagged)
+        if wrong:
+            self._environment.mark_wrong(chain)
+            return Judged(wrong)
+        return judged if judged.claims or not derived else Judged(tuple(derived[-1:]))
+
+    def _count(self, judged: Judged, chain: Chain, source: Source) -> None:
+        self.claims += judged.claims
+        if judged.reason:
+            self._unchecked.append(
+                (source.place(chain.span[0]), quoted(source, chain), judged.reason)
+            )
+        elif judged.claims:
+            self._checked += 1
+        elif len(chain.links) > 1:
+            self._stated += 1
+
+    def coverage(self) -> Coverage:
+        return Coverage(
+            formulas=self._formulas,
+            statements=self._statements,
+            checked=self._checked,
+            stated=self._stated,
+            reasons=dict(Counter(reason for _, _, reason in self._unchecked).most_common()),
+            places=tuple(self._unchecked),
+        )
+
+
+def _said_before(source: Source, part: Formula) -> str:
+    """Returns the words before a formula, in lower case, back to the formula before it."""
+    begin = max(0, part.start - 400)
+    before = source.text[begin : part.start].lower().rstrip().removesuffix("$$")
+    at = max(before.rfind("$$"), before.rfind("\\]"), before.rfind("\\end{"))
+    return before[at + 1 :]
+
+
+def _unterminated(part: Unterminated, source: Source) -> Claim:
+    return Claim(
+        place=source.place(part.start),
+        formula=" ".join(part.text.split())[:80],
+        verdict="unterminated",
+        kind="formula",
+        explanation="the formula is opened here and never closed",
+    )
+
+
+def flagged_lines(audited: Audited) -> Iterator[int]:
+    """Yields the lines of the claims that are wrong."""
+    return (claim.place.line for claim in audited.claims if claim.flagged)

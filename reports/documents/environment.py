@@ -1,0 +1,298 @@
+"""What a document has said so far: values of names in all their versions, definitions, settings."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Literal
+
+import numpy as np
+
+from reports.documents import values
+from reports.documents.display import Stated
+from reports.documents.evaluate import Context, evaluate
+from reports.documents.notation import LOSSES
+from reports.documents.readings import PLAIN, Reading
+from reports.documents.source import Place
+from reports.documents.tree import (
+    Call,
+    Chain,
+    Derivative,
+    Negative,
+    Node,
+    Number,
+    Symbol,
+    names,
+    walk,
+)
+from reports.documents.values import Quantity
+
+Provenance = Literal["given", "stated", "updated"]
+
+MOST_VERSIONS = 6
+MOST_CHOICES = 32
+
+ROLES: Mapping[str, tuple[str, ...]] = {
+    "input": ("x", "X", "A_0", "a_0", "a^0", "A^0", "Z_0", "z_0", "h_0", "h^0", "H_0", "i"),
+    "target": ("y", "t", "Y", "T", "target", "d", "y_true", "hat t", "y_target"),
+    "rate": ("alpha", "eta", "lr", "epsilon", "gamma", "lambda"),
+}
+"""The names under which a value that is given by its role may be used."""
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """A value of a name.
+
+    Attributes:
+        value: the value, with the bar that its rounding leaves.
+        provenance: whether it is given, stated as a result, or the result of an update.
+        place: where it is stated.
+        section: the number of the section in which it stands.
+        right: what it should have been; None where it was not recomputed.
+        wrong: whether it was found wrong, or rests on what was.
+        origin: the expression from which it was computed, as written.
+    """
+
+    value: Quantity
+    provenance: Provenance
+    place: Place
+    section: int
+    right: Quantity | None = None
+    wrong: bool = False
+    origin: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Definition:
+    """What a name stands for: `tree`, and words beside it (which loss it is)."""
+
+    tree: Node
+    place: Place
+    section: int
+    words: str = ""
+
+
+@dataclass(eq=False)
+class Environment:
+    """Everything that the document has said up to where it is read."""
+
+    entries: dict[str, list[Entry]] = field(default_factory=dict)
+    definitions: dict[str, list[Definition]] = field(default_factory=dict)
+    functions: dict[str, tuple[str, Node]] = field(default_factory=dict)
+    activations: tuple[str, ...] = ("sigmoid",)
+    explains: bool = True
+    shown: dict[str, float] = field(default_factory=dict)
+    given: set[str] = field(default_factory=set)
+    section: int = 0
+    is_loose: bool = False
+    functions_named: frozenset[str] = frozenset()
+    starts: list[int] = field(default_factory=list)
+
+    def loose(self) -> "Environment":
+        """Returns the same with every literal taken as rounded that is not known from before."""
+        return replace(self, is_loose=True)
+
+    def bind(self, key: str, entry: Entry) -> None:
+        """Adds a version of a name."""
+        versions = self.entries.setdefault(key, [])
+        if versions and _equal(versions[-1].value, entry.value):
+            if versions[-1].provenance == entry.provenance:
+                versions[-1] = replace(entry, wrong=entry.wrong or versions[-1].wrong)
+                return
+        versions.append(entry)
+
+    def same_run(self, entry: Entry) -> bool:
+        """Whether no other example, sample or iteration begins between a value and here."""
+        return not any(entry.section < start <= self.section for start in self.starts)
+
+    def snapshot(self) -> "Environment":
+        """Returns what is known now, unmoved by what is learnt later."""
+        return replace(
+            self,
+            entries={key: list(found) for key, found in self.entries.items()},
+            definitions={key: list(found) for key, found in self.definitions.items()},
+        )
+
+    def mark_wrong(self, chain: Chain) -> None:
+        """Marks the value that a chain has just stated as wrong."""
+        key = key_of(chain.links[0].node)
+        if key in self.entries:
+            self.entries[key][-1] = replace(self.entries[key][-1], wrong=True)
+
+    def versions(self, node: Node) -> list[Entry]:
+        """Returns the values that a name may have here, the likeliest first."""
+        found = self._found(node)
+        updated = [e for e in found if e.provenance == "updated"]
+        others = [e for e in found if e.provenance != "updated"]
+        return [*others[::-1], *updated[::-1]][:MOST_VERSIONS]
+
+    def _found(self, node: Node) -> list[Entry]:
+        key = key_of(node)
+        if key is None:
+            return []
+        if key in self.entries:
+            return self.entries[key]
+        if isinstance(node, Symbol):
+            return self._by_role(node) or self._parts(node)
+        return []
+
+    def _by_role(self, node: Symbol) -> list[Entry]:
+        for role, aliases in ROLES.items():
+            if node.key in aliases and f"role {role}" in self.entries:
+                return self.entries[f"role {role}"]
+        return []
+
+    def _parts(self, node: Symbol) -> list[Entry]:
+        """Returns y_2 from a vector y, and a vector y from y_1, y_2, …."""
+        if node.sub.isdecimal() and not node.mark:
+            whole = self.entries.get(replace(node, sub="").key) or self._by_role(
+                replace(node, sub="")
+            )
+            at = int(node.sub) - 1
+            return [
+                replace(e, value=_entry(e.value, at), right=None)
+                for e in whole
+                if e.value.shape and e.value.is_vector and 0 <= at < e.value.value.size
+            ]
+        if not node.sub:
+            parts = []
+            while (key := replace(node, sub=str(len(parts) + 1)).key) in self.entries:
+                parts.append(self.entries[key][-1])
+            if len(parts) > 1 and all(not p.value.shape for p in parts):
+                value = values.stack([[p.value for p in parts]], flat=True)
+                wrong = any(p.wrong for p in parts)
+                return [replace(parts[-1], value=value, right=None, wrong=wrong)]
+        return []
+
+    def bar(self, number: Number) -> float:
+        """Returns how far a literal within a formula may be off by rounding.
+
+        A given one is exact. One that repeats a stated result may stand for what was recomputed
+        there; any other with three or more digits is taken as rounded.
+        """
+        if self.is_loose and number.text not in self.given and number.text not in self.shown:
+            return 0.5 * number.unit
+        if number.text in self.shown and not (number.text in self.given and number.digits < 3):
+            return self.shown[number.text]
+        if number.text in self.given or number.unit == 0 or number.digits < 3:
+            return 0.0
+        return 0.5 * number.unit
+
+    def activation(self, name: str) -> str:
+        """Returns the function that a name of a function stands for."""
+        base = name.split("_")[0]
+        if base == "sigma" or base in self.functions_named:
+            return self.activations[0]
+        return name
+
+    def contexts(self, node: Node, reading: Reading = PLAIN) -> Iterator[Context]:
+        """Yields ways to look up the names of a tree: the likeliest versions, then others."""
+        known = {key: self.versions(n) for n, key in _named(node)}
+        several = {key: found for key, found in known.items() if len(found) > 1}
+        choices = product(*(range(len(found)) for found in several.values()))
+        for count, choice in enumerate(choices):
+            if count >= MOST_CHOICES:
+                return
+            chosen = {k: found[i] for (k, found), i in zip(several.items(), choice, strict=True)}
+            yield self.context(reading, chosen)
+
+    def context(
+        self,
+        reading: Reading = PLAIN,
+        chosen: Mapping[str, Entry] | None = None,
+        more: Callable[[Node], Quantity | None] = lambda node: None,
+    ) -> Context:
+        """Returns how a tree is evaluated here."""
+        chosen = chosen or {}
+
+        def look(node: Node) -> Quantity | None:
+            found = more(node)
+            if found is not None:
+                return found
+            key = key_of(node)
+            if key is not None and key in chosen:
+                return chosen[key].value
+            versions = self.versions(node)
+            return versions[0].value if versions else None
+
+        return Context(
+            look=look,
+            reading=reading,
+            bar=self.bar,
+            activation=self.activation,
+            defined=self._defined,
+        )
+
+    def _defined(self, call: Call, context: Context) -> Quantity | None:
+        """Returns the value of a function that the document defines itself."""
+        name = call.name + "'" * call.prime
+        if name not in self.functions or len(call.arguments) != 1 or context.reading.sigma:
+            return None
+        parameter, tree = self.functions[name]
+        argument = evaluate(call.arguments[0], context)
+        if argument.shape and name.rstrip("'") not in {"sigma", "f", "g", "phi", "sigmoid"}:
+            return None
+        outer = context.look
+        look = lambda node: argument if key_of(node) == parameter else outer(node)  # noqa: E731
+        inner = replace(context, look=look, defined=lambda c, x: None, bar=lambda number: 0.0)
+        return evaluate(tree, inner)
+
+    def learn(self, text: str, bar: float, *, given: bool) -> None:
+        """Remembers a literal: as given and exact, or as a result with what rounding left open."""
+        if given:
+            self.given.add(text)
+        else:
+            self.shown[text] = max(bar, self.shown.get(text, 0.0))
+
+
+def key_of(node: Node) -> str | None:
+    """Returns the name under which a node's value is kept."""
+    match node:
+        case Symbol():
+            return node.key
+        case Derivative(of=of, wrt=wrt):
+            top, bottom = key_of(of), key_of(wrt)
+            top = "loss" if top is not None and top.split("_")[0] in LOSSES else top
+            return None if top is None or bottom is None else f"∂{top}/∂{bottom}"
+        case Call(name=name, arguments=(argument,), prime=prime) if prime:
+            inner = key_of(argument)
+            return None if inner is None else f"{name}{chr(39) * prime}({inner})"
+    return None
+
+
+def _named(node: Node) -> Iterator[tuple[Node, str]]:
+    for part in names(node):
+        key = key_of(part)
+        if key is not None:
+            yield part, key
+
+
+def _equal(a: Quantity, b: Quantity) -> bool:
+    return a.shape == b.shape and bool(np.array_equal(a.value, b.value))
+
+
+def _entry(q: Quantity, at: int) -> Quantity:
+    return values.quantity(values.flat(q)[at], q.bar.reshape(-1)[at])
+
+
+def numbers(node: Node) -> Iterator[Number]:
+    """Yields the literals of a tree."""
+    return (part for part in walk(node) if isinstance(part, Number))
+
+
+def literal_entry(
+    shown: Stated, provenance: Provenance, place: Place, section: int, *, bar: bool = False
+) -> Entry:
+    """Returns a stated value as an entry; with `bar`, its last digit is open."""
+    q = shown.value
+    if bar:
+        q = Quantity(q.value, 0.5 * np.broadcast_to(shown.unit, q.shape))
+    return Entry(q, provenance, place, section)
+
+
+def signed(node: Node) -> tuple[int, Node]:
+    """Returns the sign of a node, and the node without it."""
+    sign = 1
+    while isinstance(node, Negative):
+        sign, node = -sign, node.body
+    return sign, node

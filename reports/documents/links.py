@@ -1,0 +1,412 @@
+"""A chain's sides held against each other: every adjacent pair that has values."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from reports.documents import display, values
+from reports.documents.display import Stated
+from reports.documents.environment import Entry, Environment, key_of, signed
+from reports.documents.evaluate import Context, NotEvaluable, evaluate
+from reports.documents.readings import BENIGN, PLAIN, Reading
+from reports.documents.tree import (
+    Chain,
+    Derivative,
+    Divide,
+    Link,
+    Negative,
+    Node,
+    Number,
+    Power,
+    Sum,
+    Symbol,
+    Times,
+    Transposed,
+    literal,
+    names,
+    symbols,
+)
+from reports.documents.values import NoNumber, Quantity, ShapeClash, Undefined
+from reports.documents.writing import written
+
+Side = Literal["literal", "numeric", "symbolic"]
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Two sides that were compared.
+
+    Attributes:
+        left: the side that was computed.
+        right: the side that it should equal.
+        agreement: "exact", "digits" or "no".
+        reading: the reading under which they agree; the ordinary one where they do not.
+        computed: the left side's value under the reading, None where shapes do not conform.
+        clash: what does not conform, in words.
+        certain: whether a disagreement is an error of the document, and not of what was read.
+        undefined: whether the left side has no value at all, as the logarithm of −1.
+    """
+
+    left: Link
+    right: Link
+    agreement: display.Agreement
+    reading: Reading
+    computed: Quantity | None
+    clash: str = ""
+    certain: bool = True
+    undefined: bool = False
+
+
+def side(link: Link) -> Side:
+    """Returns whether a side is a stated value, an expression of numbers, or names something."""
+    if literal(link.node):
+        return "literal"
+    return "symbolic" if any(True for _ in names(link.node)) else "numeric"
+
+
+def subject(chain: Chain) -> Node | None:
+    """Returns the name that a chain is about: its first side, if that is a name."""
+    if len(chain.links) < 2 or key_of(chain.links[0].node) is None:
+        return None
+    node = chain.links[0].node
+    return node if isinstance(node, (Symbol, Derivative)) else None
+
+
+def is_update(chain: Chain) -> bool:
+    """Whether a chain assigns a new value to a name, as w := w − η g and w = w − η g do."""
+    node = subject(chain)
+    if node is None:
+        return False
+    if chain.links[1].relation == ":=":
+        return True
+    return isinstance(node, Symbol) and node.key in symbols(chain.links[1].node)
+
+
+def pairs(chain: Chain, environment: Environment) -> Iterator[Pair]:
+    """Yields the comparisons of a chain: each side with the next one that has a value."""
+    links = [link for link in chain.links if link.node is not None]
+    if subject(chain) is not None:
+        links = links[1:]
+    before: Link | None = None
+    earlier: Link | None = None
+    for link in links:
+        if before is not None:
+            pair = compare(before, link, environment)
+            if pair is not None and pair.agreement == "no" and _is_condition(before, link, chain):
+                pair = None
+            if pair is not None and pair.agreement == "no" and earlier is not None:
+                pair = _carried(earlier, pair, environment)
+            if pair is not None:
+                yield pair
+                earlier = before
+            elif not _has_value(link, environment):
+                continue
+        before = link
+
+
+def _is_condition(left: Link, right: Link, chain: Chain) -> bool:
+    """Whether an equation may be asked for, and not claimed: w·v = 1, f(x) = 0, p = q = 1."""
+    if side(left) != "symbolic" or side(right) != "literal":
+        return False
+    node = subject(chain)
+    if node is None or left is chain.links[0]:
+        return True
+    return isinstance(node, Symbol) and isinstance(left.node, Symbol)
+
+
+def _has_value(link: Link, environment: Environment) -> bool:
+    for context in environment.contexts(link.node):
+        try:
+            evaluate(link.node, context)
+            return True
+        except ShapeClash:
+            return True
+        except NotEvaluable:
+            return False
+        except NoNumber:
+            return side(link) == "numeric"
+        except Undefined:
+            return False
+    return False
+
+
+def compare(left: Link, right: Link, environment: Environment) -> Pair | None:
+    """Returns how two sides compare; None where one of them has no value."""
+    found: Pair | None = None
+    clash = ""
+    first: Quantity | None = None
+    seen = Context()
+    for reading in BENIGN:
+        if reading is not PLAIN and not clash and not seen.products:
+            break
+        for computed in _values(left.node, reading, environment, seen):
+            if isinstance(computed, str):
+                clash = clash or computed
+                continue
+            first = computed if first is None and reading is PLAIN else first
+            agreement = _agreement(computed, right, reading, environment)
+            if agreement is None:
+                return None
+            if agreement == "exact":
+                return Pair(left, right, "exact", reading, computed, clash)
+            if agreement == "digits" and found is None:
+                found = Pair(left, right, "digits", reading, computed, clash)
+        if first is None and not clash:
+            reason = _undefined(left, environment)
+            return Pair(left, right, "no", PLAIN, None, reason, undefined=True) if reason else None
+    if found is not None:
+        return found
+    certain = certainly_known(left.node, environment)
+    if not literal(right.node):
+        certain = certain and certainly_known(right.node, environment)
+    return Pair(left, right, "no", PLAIN, first, "" if first is not None else clash, certain)
+
+
+def _undefined(link: Link, environment: Environment) -> str:
+    """Returns why an expression of numbers has no value, "" where it has or names something."""
+    if side(link) != "numeric":
+        return ""
+    try:
+        evaluate(link.node, environment.context())
+    except NoNumber as reason:
+        return str(reason)
+    except (NotEvaluable, ShapeClash, Undefined):
+        pass
+    return ""
+
+
+def _values(
+    node: Node, reading: Reading, environment: Environment, seen: Context
+) -> Iterator[Quantity | str]:
+    """Yields the values of a tree for all versions of its names; a clash of shapes as words."""
+    for context in environment.contexts(node, reading):
+        try:
+            yield evaluate(node, context)
+        except ShapeClash as clash:
+            yield str(clash)
+        except (NotEvaluable, Undefined):
+            return
+        finally:
+            seen.products += context.products
+
+
+def _agreement(
+    computed: Quantity, right: Link, reading: Reading, environment: Environment
+) -> display.Agreement | None:
+    if literal(right.node):
+        shown_value = display.stated(right.node)
+        return display.agreement(computed, shown_value, approximate=right.relation == "≈")
+    agreement: display.Agreement | None = None
+    for other in _values(right.node, reading, environment, Context()):
+        if isinstance(other, str):
+            agreement = agreement or "no"
+            continue
+        if display.close(computed, other):
+            return "exact"
+        agreement = "no"
+        if _is_magnitude(right.node) and computed.shape == other.shape == ():
+            ratio = float(computed.value) / float(other.value)
+            return "digits" if 1 / MAGNITUDE < ratio < MAGNITUDE else "no"
+    return "digits" if agreement and _rounded(computed, right, reading, environment) else agreement
+
+
+MAGNITUDE = 10**0.5
+"""A power of ten alone stands for an order of magnitude."""
+
+
+def _is_magnitude(node: Node) -> bool:
+    return isinstance(node, Power) and isinstance(node.base, Number) and node.base.text == "10"
+
+
+def _rounded(computed: Quantity, right: Link, reading: Reading, environment: Environment) -> bool:
+    """Whether a side of numbers agrees if those that stand there for the first time are rounded."""
+    if side(right) != "numeric":
+        return False
+    for other in _values(right.node, reading, environment.loose(), Context()):
+        if isinstance(other, str):
+            continue
+        scale = CARRIED * float(np.max(np.abs(other.value), initial=0.0))
+        narrow = float(np.max(other.bar, initial=0.0)) <= scale
+        if narrow and display.close(computed, other):
+            return True
+    return False
+
+
+def certainly_known(node: Node, environment: Environment) -> bool:
+    """Whether every name of a tree has one value only, so that nothing can be mixed up."""
+    for name in names(node):
+        versions = environment.versions(name)
+        if not all(environment.same_run(v) for v in versions):
+            return False
+        if len({repr(v.value.value.tolist()) for v in versions}) > 1:
+            return False
+    return True
+
+
+CARRIED = 0.03
+"""Digits that are not shown change a value by no more than this share of it."""
+
+
+def _carried(earlier: Link, pair: Pair, environment: Environment) -> Pair:
+    """Accepts a value that agrees with the side before, whose digits were carried on unshown.
+
+    In 0.1234 + 0.4564 = 0.12 + 0.46 = 0.58 the last sum is right from the digits that the author
+    had; the middle side shows fewer of them.
+    """
+    whole = compare(earlier, pair.right, environment)
+    if whole is None or whole.agreement != "exact" or whole.computed is None:
+        return pair
+    again = compare(pair.left, pair.right, environment.loose())
+    if again is None or again.computed is None:
+        return pair
+    scale = CARRIED * float(np.max(np.abs(again.computed.value), initial=0.0))
+    if again.agreement != "no" and float(np.max(again.computed.bar, initial=0.0)) <= scale:
+        return replace(pair, agreement="digits", certain=True, computed=whole.computed)
+    return pair
+
+
+# ---------------------------------------------------------------- substitution
+
+
+@dataclass(frozen=True, eq=False)
+class Substituted:
+    """A name of a symbolic side, and what stands in its place on the next side."""
+
+    name: Node
+    by: Node
+
+
+def _part(left: Node, right: Node) -> list[Substituted] | None:
+    """Returns a part of a formula as a whole, where one stated value stands in its place."""
+    compound = isinstance(left, (Sum, Power)) and literal(right) and names(left)
+    return [Substituted(left, right)] if compound else None
+
+
+def unify(left: Node, right: Node) -> list[Substituted] | None:
+    """Returns what each name of the left side is replaced by on the right; None: they differ."""
+    if isinstance(left, (Symbol, Derivative)) or (
+        key_of(left) is not None and type(left) is not type(right)
+    ):
+        return [Substituted(left, right)]
+    if isinstance(left, Negative) != isinstance(right, Negative):
+        return None
+    match left, right:
+        case Times(), Times():
+            return _both(left.left, right.left, left.right, right.right)
+        case Sum(), Sum() if left.sign == right.sign:
+            return _both(left.left, right.left, left.right, right.right)
+        case Divide(), Divide():
+            return _both(left.left, right.left, left.right, right.right)
+        case Power(), Power():
+            return _both(left.base, right.base, left.exponent, right.exponent)
+        case Negative(), Negative():
+            return unify(left.body, right.body)
+        case Transposed(), Transposed():
+            return unify(left.body, right.body)
+    if type(left) is type(right) and hasattr(left, "arguments"):
+        a, b = left.arguments, right.arguments  # type: ignore[attr-defined]
+        if left.name == right.name and len(a) == len(b) == 1:  # type: ignore[attr-defined]
+            return unify(a[0], b[0])
+    if not any(True for _ in names(left)):
+        return [] if not any(True for _ in names(right)) else None
+    return None
+
+
+def changed_constants(left: Node, right: Node) -> Iterator[tuple[Number, Node]]:
+    """Yields the constants of a formula in whose place another number stands on the next side."""
+    sign, a = signed(left)
+    other, b = signed(right)
+    if isinstance(a, Number) and isinstance(b, Number):
+        if sign * a.value != other * b.value:
+            yield a, right
+        return
+    if sign != other:
+        return
+    match a, b:
+        case (Times(), Times()) | (Divide(), Divide()):
+            yield from changed_constants(a.left, b.left)
+            yield from changed_constants(a.right, b.right)
+        case (Sum(), Sum()) if a.sign == b.sign:
+            yield from changed_constants(a.left, b.left)
+            yield from changed_constants(a.right, b.right)
+        case (Power(), Power()):
+            yield from changed_constants(a.base, b.base)
+            yield from changed_constants(a.exponent, b.exponent)
+
+
+def _both(a: Node, b: Node, c: Node, d: Node) -> list[Substituted] | None:
+    first, second = unify(a, b) or _part(a, b), unify(c, d) or _part(c, d)
+    if first is None and not names(a) and not names(b):
+        first = []
+    if second is None and not names(c) and not names(d):
+        second = []
+    return None if first is None or second is None else [*first, *second]
+
+
+@dataclass(frozen=True, eq=False)
+class WrongSubstitution:
+    """A name that was replaced by a value that it never had."""
+
+    name: str
+    used: Stated
+    known: Entry
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong, in words."""
+        return (
+            f"{self.name} is {display.printed(self.known.value)} by line "
+            f"{self.known.place.line}; {display.printed(self.used.value)} is put in its place"
+        )
+
+
+def substitutions(left: Link, right: Link, environment: Environment) -> Iterator[WrongSubstitution]:
+    """Yields the names of a symbolic side that are replaced by a value they never had."""
+    for item in unify(left.node, right.node) or ():
+        if not literal(item.by):
+            continue
+        versions = environment.versions(item.name) or _computed(item.name, environment)
+        used = display.stated(item.by)
+        if not versions or any(_could_be(v, used) for v in versions):
+            continue
+        if not all(environment.same_run(v) for v in versions):
+            continue
+        yield WrongSubstitution(written(item.name), used, versions[0])
+
+
+def _computed(node: Node, environment: Environment) -> list[Entry]:
+    """Returns the value of a part of a formula, where all of its names have one value only."""
+    if not certainly_known(node, environment):
+        return []
+    known = [environment.versions(name) for name in names(node)]
+    if not known or not all(known):
+        return []
+    try:
+        value = evaluate(node, environment.context())
+    except (NotEvaluable, ShapeClash, Undefined):
+        return []
+    return [replace(known[-1][0], value=value, right=None)]
+
+
+def _could_be(entry: Entry, used: Stated) -> bool:
+    """Whether a literal may stand for a value: rounded, transposed, or recomputed."""
+    for q in filter(None, (entry.value, entry.right)):
+        if q.value.size != used.value.value.size:
+            continue
+        if display.agreement(q, used) != "no":
+            return True
+        if np.allclose(values.flat(q), values.flat(used.value), rtol=1e-6, atol=0):
+            return True
+        if not values.same_shape(q, used.value) or not q.is_vector:
+            if display.agreement(Quantity(q.value.T, q.bar.T), used) != "no":
+                return True
+    return False
+
+
+def learn_substitutions(left: Link, right: Link) -> Iterator[tuple[Node, Node]]:
+    """Yields names and the literals put in their place, which are then known."""
+    for item in unify(left.node, right.node) or ():
+        if literal(item.by):
+            yield item.name, item.by

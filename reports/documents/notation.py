@@ -1,0 +1,155 @@
+"""What names mean before a document says otherwise: tables, no logic."""
+
+from collections.abc import Mapping
+
+FUNCTIONS: Mapping[str, str] = {
+    **{name: name for name in ("exp", "tanh", "sin", "cos", "sqrt", "softmax", "max", "min")},
+    "log": "log",
+    "ln": "log",
+    "lg": "log10",
+    "sum": "sum",
+    "mean": "mean",
+    "abs": "abs",
+    "sigmoid": "sigmoid",
+    "Sigmoid": "sigmoid",
+    "logistic": "sigmoid",
+    "Softmax": "softmax",
+    "ReLU": "relu",
+    "relu": "relu",
+    "Relu": "relu",
+    "RELU": "relu",
+    "Tanh": "tanh",
+    "diag": "diag",
+    "sign": "sign",
+    "sgn": "sign",
+    "sech": "sech",
+    "SoftMax": "softmax",
+    "softplus": "softplus",
+    "cosh": "cosh",
+    "sinh": "sinh",
+}
+"""Words that are functions wherever they stand before an argument."""
+
+NAMED = frozenset(("f", "g", "sigma", "phi", "psi", "varphi", "varsigma", "S", "F", "G", "H"))
+"""Symbols that are functions where an opening parenthesis follows."""
+
+LOSSES = frozenset(
+    ("L", "E", "J", "C", "ell", "loss", "Loss", "cost", "Cost", "MSE", "CE", "BCE", "error")
+)
+"""Symbols whose parenthesis lists what they depend on."""
+
+WORDS = frozenset(
+    ("net", "out", "target", "input", "output", "loss", "Loss", "cost", "error", "grad", "lr")
+) | {"MSE", "CE", "BCE", "new", "old", "sigmoid", "softmax", "relu", "ReLU", "tanh", "mean"}
+"""Letters in a row that are one name, and no product."""
+
+FONTS = frozenset(
+    ("mathbf", "boldsymbol", "bm", "mathrm", "mathit", "mathcal", "mathscr", "mathsf", "mathtt")
+) | {"vec", "underline", "pmb", "mathbb", "mathfrak", "textbf", "textit", "bf", "rm", "it"}
+"""Commands that change the looks of a name and not the name."""
+
+ACCENTS = {"hat": "hat", "widehat": "hat", "bar": "bar", "overline": "bar", "tilde": "tilde"} | {
+    "widetilde": "tilde",
+    "dot": "dot",
+    "check": "check",
+}
+"""Commands that make another name."""
+
+TEXTS = frozenset(("text", "textrm", "mbox", "textnormal", "operatorname", "operatorname*", "hbox"))
+
+GREEK = frozenset(
+    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi"
+    " pi rho sigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma"
+    " Upsilon Phi Psi Omega ell varsigma".split()
+)
+SAME = {"varepsilon": "epsilon", "varphi": "phi", "vartheta": "theta", "varsigma": "sigma"}
+"""Letters that differ in looks only."""
+
+PRODUCTS = {
+    "cdot": "dot",
+    "bullet": "dot",
+    "times": "cross",
+    "*": "star",
+    "ast": "star",
+    "odot": "hadamard",
+    "circ": "hadamard",
+    "otimes": "outer",
+    "∗": "star",
+}
+
+RELATIONS = {
+    "=": "=",
+    "equiv": "=",
+    "coloneqq": ":=",
+    "leftarrow": ":=",
+    "gets": ":=",
+    "triangleq": "=",
+    "approx": "≈",
+    "simeq": "≈",
+    "cong": "≈",
+    "doteq": "≈",
+    "thickapprox": "≈",
+    "sim": "other",
+    "<": "other",
+    ">": "other",
+    "le": "other",
+    "leq": "other",
+    "ge": "other",
+    "geq": "other",
+    "ne": "other",
+    "neq": "other",
+    "in": "other",
+    "propto": "other",
+    "ll": "other",
+    "gg": "other",
+    "to": "other",
+    "rightarrow": "other",
+    "mapsto": "other",
+    "subset": "other",
+    "longrightarrow": "other",
+    "lt": "other",
+    "gt": "other",
+    "xrightarrow": "other",
+    "leqslant": "other",
+    "geqslant": "other",
+    "notin": "other",
+    "stackrel": "other",
+}
+STOPS = frozenset(("Rightarrow", "implies", "iff", "Longrightarrow", "therefore", "because"))
+STOPS |= {"Leftrightarrow", "quad", "land", "longmapsto"}
+"""Commands that end a statement and begin another."""
+
+MATRICES = frozenset(
+    ("matrix", "bmatrix", "pmatrix", "Bmatrix", "smallmatrix", "array", "vmatrix", "bsmallmatrix")
+)
+ROWS = frozenset(
+    f"{name}{star}"
+    for name in ("equation", "align", "aligned", "alignat", "gather", "gathered", "split")
+    for star in ("", "*")
+) | {"multline", "multline*", "eqnarray", "eqnarray*", "displaymath", "math", "flalign", "flalign*"}
+ROWS |= {"subequations", "alignedat"}
+
+UNREADABLE: Mapping[str, str] = {
+    "int": "an integral",
+    "lim": "a limit",
+    "prod": "a product over an index",
+    "mathbb{E}": "an expectation",
+    "arg": "an argument of a maximum",
+    "det": "a determinant",
+    "binom": "a binomial",
+    "oint": "an integral",
+    "iint": "an integral",
+    "ldots": "dots that leave something out",
+    "cdots": "dots that leave something out",
+    "dots": "dots that leave something out",
+    "vdots": "dots that leave something out",
+    "ddots": "dots that leave something out",
+    "infty": "infinity",
+    "pm": "plus or minus",
+    "mp": "minus or plus",
+    "dotsc": "dots that leave something out",
+    "underbrace": "a brace",
+    "overbrace": "a brace",
+    "xrightarrow": "an arrow",
+}
+"""What has no meaning here, in words."""

@@ -1,0 +1,217 @@
+"""Audits in four formats: terminal, Markdown, JSON, and a copy of the document with remarks.
+
+Nothing is computed here; every character of a document is escaped where the format asks for it.
+"""
+
+import json
+import shutil
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from reports.documents.claims import Audited, Claim, Coverage
+from reports.documents.source import Place
+from reports.render.markdown import escape
+
+Audits: TypeAlias = Sequence[Audited]
+MARKS = {"ok": "✓", "digits": "≈", "inherited": "↳", "not checked": "?"}
+LONGEST = 160
+REASONS_SHOWN = 8
+
+
+def conclusion(audits: Audits) -> str:
+    """Returns the result in a sentence."""
+    wrong = sum(len(audited.flagged) for audited in audits)
+    unchecked = sum(audited.coverage.unchecked for audited in audits)
+    checked = sum(audited.coverage.checked for audited in audits)
+    left = f"{_count(unchecked, 'statement')} not checked" if unchecked else "all were checked"
+    if wrong:
+        return f"{_count(wrong, 'finding')} in {_count(checked, 'checked statement')}; {left}."
+    if checked:
+        return f"Nothing wrong in {_count(checked, 'checked statement')}; {left}."
+    return f"Nothing was checked: this says nothing about the document; {left}."
+
+
+def coverage_words(coverage: Coverage) -> Iterator[str]:
+    """Yields what was checked and what was not, and why."""
+    yield (
+        f"{_count(coverage.formulas, 'formula')}, {_count(coverage.statements, 'statement')}: "
+        f"{coverage.checked} checked, {coverage.stated} only state a value or a definition, "
+        f"{coverage.unchecked} not checked"
+    )
+    for reason, count in list(coverage.reasons.items())[:REASONS_SHOWN]:
+        yield f"not checked ({count}×): {reason}"
+    rest = list(coverage.reasons.values())[REASONS_SHOWN:]
+    if rest:
+        yield f"not checked ({sum(rest)}×): for other reasons; the JSON format lists all"
+
+
+def terminal(audits: Audits, width: int | None = None) -> Iterator[str]:
+    """Yields the lines for a terminal: the findings, then the coverage, for each document."""
+    width = max(width or shutil.get_terminal_size().columns, 60)
+    for audited in audits:
+        yield _plain(audited.path)
+        yield "─" * min(len(audited.path), width)
+        for claim in audited.claims:
+            if claim.verdict != "ok":
+                yield from _shown(claim, width)
+        for sentence in (*coverage_words(audited.coverage), *audited.notes):
+            yield from _wrapped(f"· {sentence}", width, "  ")
+        yield ""
+    yield from _wrapped(conclusion(audits), width)
+
+
+def _shown(claim: Claim, width: int) -> Iterator[str]:
+    head = f"{claim.place} {MARKS.get(claim.verdict, '✗')} {claim.verdict}"
+    yield from _wrapped(f"{head}: {_short(claim.formula)}", width, "    ")
+    for word, text in _details(claim):
+        yield from _wrapped(f"    {word}: {text}", width, "      ")
+
+
+def _details(claim: Claim) -> Iterator[tuple[str, str]]:
+    for word in ("stated", "right", "reading", "explanation"):
+        text = getattr(claim, word)
+        if text:
+            yield {"explanation": "why"}.get(word, word), _short(text, 400)
+
+
+def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
+    return textwrap.wrap(_plain(text), width, subsequent_indent=indent, break_on_hyphens=False) or [
+        ""
+    ]
+
+
+def _plain(text: str) -> str:
+    """Returns text without characters that would steer the terminal."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def _short(text: str, most: int = LONGEST) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def markdown(audits: Audits) -> Iterator[str]:
+    """Yields the lines of a Markdown report: one table a document."""
+    yield "# Audit"
+    yield ""
+    yield escape(conclusion(audits))
+    for audited in audits:
+        yield ""
+        yield f"## {escape(audited.path)}"
+        yield ""
+        rows = [claim for claim in audited.claims if claim.verdict != "ok"]
+        if rows:
+            yield "| line | verdict | statement | right | why |"
+            yield "| --- | --- | --- | --- | --- |"
+            for c in rows:
+                cells = (str(c.place), c.verdict, _short(c.formula), c.right, c.explanation)
+                yield f"| {' | '.join(escape(cell) for cell in cells)} |"
+            yield ""
+        for sentence in (*coverage_words(audited.coverage), *audited.notes):
+            yield f"- {escape(sentence)}"
+
+
+def as_json(audits: Audits) -> Iterator[str]:
+    """Yields the lines of one JSON object; every claim is in it, also those that are right."""
+    data = {"documents": [_document(audited) for audited in audits]}
+    yield from json.dumps(data, ensure_ascii=False, indent=1, allow_nan=False).splitlines()
+
+
+def _document(audited: Audited) -> dict[str, object]:
+    coverage = audited.coverage
+    return {
+        "path": audited.path,
+        "claims": [_row(claim) for claim in audited.claims],
+        "coverage": {
+            "formulas": coverage.formulas,
+            "statements": coverage.statements,
+            "checked": coverage.checked,
+            "stated": coverage.stated,
+            "not_checked": coverage.unchecked,
+            "reasons": dict(coverage.reasons),
+            "places": [
+                {**_place(place), "formula": formula, "reason": reason}
+                for place, formula, reason in coverage.places
+            ],
+        },
+        "notes": list(audited.notes),
+    }
+
+
+def _row(claim: Claim) -> dict[str, object]:
+    words = ("formula", "verdict", "kind", "stated", "right", "reading", "explanation")
+    return {**_place(claim.place), **{word: getattr(claim, word) for word in words}}
+
+
+def _place(place: Place) -> dict[str, object]:
+    cell = {} if place.cell is None else {"cell": place.cell}
+    return {"line": place.line, "column": place.column, **cell}
+
+
+def annotated(audits: Audits) -> Iterator[str]:
+    """Yields each document with a quoted remark below every line that has a finding.
+
+    A remark stands after the formula in which the line is, so that the copy still renders. Cells of
+    notebooks are shown one after the other.
+    """
+    from reports.documents.source import read
+
+    for audited in audits:
+        for source in read(Path(audited.path)):
+            remarks: dict[int, list[Claim]] = {}
+            for claim in audited.claims:
+                if claim.flagged and claim.place.cell == source.cell:
+                    remarks.setdefault(claim.place.line, []).append(claim)
+            yield from _with_remarks(source.text.split("\n"), remarks, source.kind)
+
+
+def _with_remarks(
+    lines: Sequence[str], remarks: Mapping[int, list[Claim]], kind: str
+) -> Iterator[str]:
+    waiting: list[Claim] = []
+    fence, dollars = "", 0
+    for number, line in enumerate(lines, start=1):
+        yield line
+        waiting += remarks.get(number, [])
+        bare = line.strip(" \t>")
+        if bare.startswith(("```", "~~~")):
+            fence = "" if fence else bare[:3]
+        dollars += line.count("$$")
+        inside = fence or dollars % 2 or _open(lines[:number][-40:])
+        if waiting and not inside:
+            yield from _remarks(waiting, kind)
+            waiting = []
+    if waiting:
+        yield from _remarks(waiting, kind)
+
+
+def _open(lines: Sequence[str]) -> bool:
+    text = "\n".join(lines)
+    return text.count("\\begin{") > text.count("\\end{") or text.count("\\[") > text.count("\\]")
+
+
+def _remarks(claims: Sequence[Claim], kind: str) -> Iterator[str]:
+    for claim in claims:
+        right = f" Right: {claim.right}." if claim.right else ""
+        words = f"gradcheck, line {claim.place.line}: {claim.verdict}.{right} {claim.explanation}"
+        if kind == "latex":
+            yield f"% {_short(_plain(words), 600)}"
+        else:
+            yield ""
+            yield f"> **✗** {escape(_short(_plain(words), 600))}"
+            yield ""
+
+
+FORMATS: Mapping[str, Callable[[Audits], Iterator[str]]] = {
+    "terminal": terminal,
+    "markdown": markdown,
+    "json": as_json,
+    "annotated": annotated,
+}
+"""Every format by its name."""

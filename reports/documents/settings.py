@@ -1,0 +1,195 @@
+"""What a document settles outside of its formulas: givens in prose and tables, notation, macros."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from reports.documents import display
+from reports.documents.environment import Entry, Environment, key_of, numbers
+from reports.documents.extract import Code, Formula, Part, Prose
+from reports.documents.source import Source
+from reports.documents.statements import Conventions, statements
+from reports.documents.tree import Chain, Node, Symbol, literal
+
+_LAYERED = ("W", "w", "b", "a", "z", "A", "Z", "h", "delta", "net", "out", "o")
+_SUPERSCRIPT = re.compile(
+    r"(\\[A-Za-z]+|[A-Za-z])(?:_(?:\{[^{}]*\}|[A-Za-z0-9]))?\^(?:\{([1lL](?:[-+]1)?)\}|([1lL]))(?!\d)"
+)
+_MACRO = re.compile(
+    r"\\(?:re)?newcommand\*?\s*\{?\\([A-Za-z]+)\}?\s*(?:\[(\d)\])?\s*\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"
+)
+_DEF = re.compile(r"\\def\s*\\([A-Za-z]+)\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
+_OPERATOR = re.compile(r"\\DeclareMathOperator\*?\s*\{?\\([A-Za-z]+)\}?\s*\{([^{}]*)\}")
+
+ROLE_WORDS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    (
+        "target",
+        re.compile(
+            r"(?i)(target|label|ground truth|true value|真实|实际|标签|目标|期望)[^$]{0,18}$"
+        ),
+    ),
+    ("input", re.compile(r"(?i)(input|输入)[^$]{0,18}$")),
+    ("rate", re.compile(r"(?i)(learning rate|step size|学习率|步长)[^$]{0,18}$")),
+)
+_RATE = re.compile(
+    r"(?i)(?:learning[ -]rate|step size|学习率|学习速率)[ \t]{0,3}"
+    r"(?:is|of|=|:|为|是|设为|取|：|equal to)?"
+    r"[ \t]{0,3}(\d{0,6}\.?\d{1,12})"
+)
+
+
+def conventions(formulas: Sequence[str], text: str) -> Conventions:
+    """Returns the notation that all formulas of a document share."""
+    bases = set()
+    for formula in formulas:
+        for match in _SUPERSCRIPT.finditer(formula):
+            base = match[1].lstrip("\\")
+            if base in _LAYERED or base in {"y", "x"}:
+                bases.add(base)
+    indexed = frozenset((*bases, *_LAYERED)) if bases & set(_LAYERED) else frozenset(bases)
+    macros = {m[1]: (int(m[2] or 0), m[3]) for m in _MACRO.finditer(text)}
+    macros |= {m[1]: (0, m[2]) for m in _DEF.finditer(text)}
+    macros |= {m[1]: (0, rf"\operatorname{{{m[2]}}}") for m in _OPERATOR.finditer(text)}
+    return Conventions(indexed=indexed, macros=macros)
+
+
+_ACTIVATION = re.compile(r"(?i)sigmoid|logistic|tanh|relu|identity")
+_IS = re.compile(
+    r"(?i)(?:\\sigma|σ|\$f\$|\$g\$|\\phi|activation(?: function)?|激活函数)\W{0,6}"
+    r"(?:is|are|denotes|be|=|为|是|采用|使用|选用|取|use[sd]?|the|a|\s|\$|均|都)*\W{0,4}"
+    r"(sigmoid|logistic|tanh|relu|identity)"
+)
+
+
+def activations(text: str) -> tuple[str, ...]:
+    """Returns the activations that σ may stand for, the likeliest first."""
+    said = [m[1].lower() for m in _IS.finditer(text)]
+    named = [m[0].lower() for m in _ACTIVATION.finditer(text)]
+    found = [{"logistic": "sigmoid"}.get(name, name) for name in (*said, "sigmoid", *named)]
+    return tuple(dict.fromkeys(found))
+
+
+def function_names(text: str) -> frozenset[str]:
+    """Returns the letters that the text calls an activation, next to an activation's name."""
+    found = set()
+    for name, written in (("f", "f"), ("g", "g"), ("phi", r"\\(?:var)?phi"), ("psi", r"\\psi")):
+        said = rf"\${written}\$[^.\n。]{{0,40}}(?:activation|激活|sigmoid|logistic|tanh|relu)"
+        says = rf"(?:activation|激活|sigmoid|logistic|tanh|relu)[^.\n。]{{0,30}}\${written}[$(]"
+        if re.search(f"(?i){said}|{says}", text):
+            found.add(name)
+    return frozenset(found)
+
+
+_RUN = re.compile(
+    r"(?i)example|sample|row|iteration|epoch|case|round|second|another|data|exercise|question"
+    r"|样本|示例|例|迭代|轮|第[二三四五]|练习|数据"
+)
+
+
+def begins_run(heading: str) -> bool:
+    """Whether a heading begins another example, sample or iteration, with values of its own."""
+    return bool(_RUN.search(heading))
+
+
+_GIVEN = re.compile(
+    r"^[ \t]*([A-Za-zŷηα][\wηα₀-₉^{}]{0,12}\s{0,3}=\s{0,3}-?\d{0,9}\.?\d{1,12})[ \t]*[,;]?$"
+)
+
+
+def read_code(part: Code, source: Source, environment: Environment, shared: Conventions) -> None:
+    """Binds the givens that are listed in a block without a language, one in a line."""
+    if part.language not in {"", "text", "txt"}:
+        return
+    offset = part.start
+    for line in part.text.split("\n")[:200]:
+        match = _GIVEN.match(line)
+        if match:
+            for chain in statements(match[1], offset, shared):
+                named = len(chain.links) == 2 and isinstance(chain.links[0].node, Symbol)
+                if named and literal(chain.links[1].node):
+                    key = key_of(chain.links[0].node) or ""
+                    _bind(key, chain.links[1].node, environment, source.place(offset))
+        offset += len(line) + 1
+
+
+def read_prose(part: Prose, source: Source, environment: Environment, shared: Conventions) -> None:
+    """Binds what a line of text gives: a learning rate in plain words."""
+    for match in _RATE.finditer(part.text):
+        place = source.place(part.start + match.start(1))
+        for chain in statements(match[1], part.start + match.start(1), shared):
+            _bind("role rate", chain.links[0].node, environment, place)
+
+
+def role_of(source: Source, part: Formula) -> str:
+    """Returns the role that the words before a formula give it, "" for none."""
+    line = source.text.rfind("\n", 0, part.start) + 1
+    before = source.text[line : part.start].rstrip("$ \\([")
+    found = [(m.end(1), role) for role, words in ROLE_WORDS if (m := words.search(before))]
+    return max(found)[1] if found else ""
+
+
+def read_role(part: Formula, chain: Chain, source: Source, environment: Environment) -> bool:
+    """Binds a literal that stands alone after words such as "the input is"."""
+    if part.display or len(chain.links) != 1 or not literal(chain.links[0].node):
+        return False
+    role = role_of(source, part)
+    if role:
+        _bind(f"role {role}", chain.links[0].node, environment, source.place(part.start))
+    return bool(role)
+
+
+def _bind(key: str, node: Node, environment: Environment, place: object) -> None:
+    shown = display.stated(node)
+    for number in numbers(node):
+        environment.learn(number.text, 0.0, given=True)
+    environment.bind(key, Entry(shown.value, "given", place, environment.section))  # type: ignore[arg-type]
+
+
+def read_tables(
+    source: Source, parts: Sequence[Part], environment: Environment, shared: Conventions
+) -> None:
+    """Binds the givens of pipe tables: a name beside its value, or names above their values."""
+    for rows in _tables(source.text):
+        for offset, name, value in _named_cells(rows):
+            symbol, number = _one(name, shared), _one(value, shared)
+            if isinstance(symbol, Symbol) and number is not None and literal(number):
+                key = key_of(symbol)
+                if key is not None:
+                    _bind(key, number, environment, source.place(offset))
+
+
+_ROW = re.compile(r"^[ \t>]*\|(.+)\|[ \t]*$")
+_RULE = re.compile(r"^[\s|:>-]+$")
+
+
+def _tables(text: str) -> Iterator[list[tuple[int, list[str]]]]:
+    rows: list[tuple[int, list[str]]] = []
+    offset = 0
+    for line in (*text.split("\n"), ""):
+        match = _ROW.match(line)
+        if match and not _RULE.match(line):
+            rows.append((offset, [cell.strip() for cell in match[1].split("|")]))
+        elif not match and rows:
+            yield rows
+            rows = []
+        offset += len(line) + 1
+
+
+def _named_cells(rows: list[tuple[int, list[str]]]) -> Iterator[tuple[int, str, str]]:
+    width = len(rows[0][1])
+    if len(rows) == 2 and width > 2 and all(len(cells) == width for _, cells in rows):
+        yield from ((rows[1][0], *pair) for pair in zip(rows[0][1], rows[1][1], strict=True))
+        return
+    for offset, cells in rows:
+        for name, value in zip(cells[::2], cells[1::2], strict=False):
+            yield offset, name, value
+
+
+def _one(cell: str, shared: Conventions) -> Node | None:
+    """Returns the one side that a cell holds; None where it holds anything else."""
+    text = cell.strip("$` *")
+    if not text or len(text) > 200:
+        return None
+    chains = statements(text, 0, shared)
+    if len(chains) != 1 or len(chains[0].links) != 1 or chains[0].unread:
+        return None
+    return chains[0].links[0].node

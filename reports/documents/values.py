@@ -1,0 +1,293 @@
+"""A value with the bar that rounding leaves open: arrays of numbers, each ± a radius.
+
+Vectors come in three kinds, as documents write them: columns (n, 1), rows (1, n), and lists (n,)
+whose orientation is open. Shapes are strict; what does not conform raises `ShapeClash`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers: TypeAlias = NDArray[np.float64]
+Mask: TypeAlias = NDArray[np.bool_]
+
+MOST_ENTRIES = 10_000
+TINY = 1e-12  # relative: what float64 arithmetic itself may lose in a formula
+
+
+class ShapeClash(Exception):
+    """Shapes that do not conform: the message names them."""
+
+
+class Undefined(Exception):
+    """A value that does not exist: a division by zero, a number beyond all bounds."""
+
+
+class NoNumber(Undefined):
+    """A value that no reading gives: the logarithm or the root of a negative number."""
+
+
+@dataclass(frozen=True, eq=False)
+class Quantity:
+    """A number, vector or matrix, and how far each entry may be off by rounding."""
+
+    value: Numbers
+    bar: Numbers
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape; () for a number."""
+        return self.value.shape
+
+    @property
+    def is_vector(self) -> bool:
+        """Whether it is a row, a column or a list."""
+        return self.value.ndim == 1 or (self.value.ndim == 2 and 1 in self.shape)
+
+
+def quantity(value: object, bar: object = 0.0) -> Quantity:
+    """Returns a quantity; one entry alone is a number."""
+    array = np.asarray(value, dtype=np.float64)
+    if array.size > MOST_ENTRIES:
+        raise ShapeClash(f"more than {MOST_ENTRIES} entries")
+    radius = np.broadcast_to(np.asarray(bar, dtype=np.float64), array.shape)
+    if array.ndim == 2 and array.shape == (1, 1):
+        array, radius = array.reshape(()), radius.reshape(())
+    if not np.all(np.isfinite(array)):
+        raise Undefined("it is not a finite number")
+    return Quantity(array, np.abs(radius))
+
+
+def size(shape: tuple[int, ...]) -> str:
+    """Returns a shape in words."""
+    if not shape:
+        return "a number"
+    return f"a list of {shape[0]}" if len(shape) == 1 else f"{shape[0]}×{shape[1]}"
+
+
+def add(a: Quantity, b: Quantity, sign: int = 1, *, broadcast: str = "") -> Quantity:
+    """Returns a ± b.
+
+    Args:
+        a: the left side.
+        b: the right side.
+        sign: 1 or −1.
+        broadcast: "rows" or "columns" spreads a vector over a matrix; "" is strict, but for a
+            number, and for a list, which takes the orientation of the other.
+
+    Raises:
+        ShapeClash: the shapes differ.
+    """
+    a, b = aligned(a, b, "plus" if sign > 0 else "minus", broadcast)
+    return quantity(a.value + sign * b.value, a.bar + b.bar)
+
+
+def aligned(a: Quantity, b: Quantity, word: str, broadcast: str = "") -> tuple[Quantity, Quantity]:
+    """Returns both in one shape."""
+    if a.shape == b.shape or not a.shape or not b.shape:
+        return a, b
+    if a.value.ndim == 1 and b.is_vector and a.value.size == b.value.size:
+        return _reshaped(a, b.shape), b
+    if b.value.ndim == 1 and a.is_vector and a.value.size == b.value.size:
+        return a, _reshaped(b, a.shape)
+    if broadcast:
+        matrix, vector = (a, b) if a.value.size >= b.value.size else (b, a)
+        if matrix.value.ndim == 2 and vector.is_vector and 1 not in matrix.shape:
+            spread = _spread(vector, matrix.shape, broadcast)
+            if spread is not None:
+                return (a, spread) if matrix is a else (spread, b)
+    raise ShapeClash(f"{size(a.shape)} {word} {size(b.shape)} is not defined")
+
+
+def _reshaped(a: Quantity, shape: tuple[int, ...]) -> Quantity:
+    return Quantity(a.value.reshape(shape), a.bar.reshape(shape))
+
+
+def _spread(vector: Quantity, shape: tuple[int, ...], how: str) -> Quantity | None:
+    """Returns a vector repeated as each row, or as each column, of a matrix."""
+    rows = how == "rows"
+    if vector.value.size != shape[1 if rows else 0]:
+        return None
+    flat = (1, -1) if rows else (-1, 1)
+    value, bar = vector.value.reshape(flat), vector.bar.reshape(flat)
+    return Quantity(np.broadcast_to(value, shape), np.broadcast_to(bar, shape))
+
+
+def hadamard(a: Quantity, b: Quantity, *, broadcast: str = "") -> Quantity:
+    """Returns the entry-by-entry product."""
+    a, b = aligned(a, b, "times, entry by entry,", broadcast)
+    bar = np.abs(a.value) * b.bar + np.abs(b.value) * a.bar + a.bar * b.bar
+    return quantity(a.value * b.value, bar)
+
+
+def divide(a: Quantity, b: Quantity) -> Quantity:
+    """Returns a / b, entry by entry.
+
+    Raises:
+        Undefined: an entry of b is zero.
+    """
+    a, b = aligned(a, b, "divided by")
+    if np.any(b.value == 0):
+        raise Undefined("a division by zero")
+    ratio = a.value / b.value
+    least = np.abs(b.value) - b.bar
+    bar = np.where(least > 0, (a.bar + np.abs(ratio) * b.bar) / np.where(least > 0, least, 1), 1e9)
+    return quantity(ratio, bar)
+
+
+def matmul(a: Quantity, b: Quantity) -> Quantity:
+    """Returns the matrix product; a list takes the orientation that conforms.
+
+    Raises:
+        ShapeClash: the shapes do not conform.
+    """
+    if not a.shape or not b.shape:
+        return hadamard(a, b)
+    left, right = a.value.ndim == 1, b.value.ndim == 1
+    x, y = a.value, b.value
+    if left and right:
+        if x.size != y.size:
+            raise ShapeClash(f"{size(a.shape)} times {size(b.shape)} does not conform")
+        return quantity(x @ y, np.abs(x) @ b.bar + a.bar @ np.abs(y) + a.bar @ b.bar)
+    if left:
+        a = _reshaped(a, (1, -1) if x.size == y.shape[0] else (-1, 1))
+    if right:
+        b = _reshaped(b, (-1, 1) if y.size == x.shape[1] else (1, -1))
+    x, y = a.value, b.value
+    if x.shape[1] != y.shape[0]:
+        raise ShapeClash(f"{size(a.shape)} times {size(b.shape)} does not conform")
+    result = quantity(x @ y, np.abs(x) @ b.bar + a.bar @ np.abs(y) + a.bar @ b.bar)
+    if (left or right) and result.shape and 1 in result.shape:
+        return _reshaped(result, (-1,))
+    return result
+
+
+def correlate(a: Quantity, b: Quantity, *, flipped: bool = False) -> Quantity:
+    """Returns the convolution of networks, with stride 1 and no padding; flipped, the true one.
+
+    Raises:
+        ShapeClash: the smaller does not fit into the larger.
+    """
+    image, kernel = (a, b) if a.value.size >= b.value.size else (b, a)
+    rows, columns = (i - k + 1 for i, k in zip(image.shape, kernel.shape, strict=True))
+    if rows < 1 or columns < 1:
+        raise ShapeClash(f"{size(kernel.shape)} does not fit into {size(image.shape)}")
+    k, k_bar = kernel.value, kernel.bar
+    if flipped:
+        k, k_bar = k[::-1, ::-1], k_bar[::-1, ::-1]
+    window = np.lib.stride_tricks.sliding_window_view
+    views, bars = window(image.value, k.shape), window(image.bar, k.shape)
+    bar = np.sum(np.abs(views) * k_bar + bars * (np.abs(k) + k_bar), axis=(2, 3))
+    return quantity(np.sum(views * k, axis=(2, 3)), bar)
+
+
+def outer(a: Quantity, b: Quantity) -> Quantity:
+    """Returns a bᵀ of two vectors.
+
+    Raises:
+        ShapeClash: one of them is no vector.
+    """
+    if not a.shape or not b.shape:
+        return hadamard(a, b)
+    if not (a.is_vector and b.is_vector):
+        raise ShapeClash(f"no outer product of {size(a.shape)} and {size(b.shape)}")
+    return matmul(_reshaped(a, (-1, 1)), _reshaped(b, (1, -1)))
+
+
+def inner(a: Quantity, b: Quantity) -> Quantity:
+    """Returns aᵀ b of two vectors.
+
+    Raises:
+        ShapeClash: they are no vectors of one length.
+    """
+    if not (a.shape and b.shape and a.is_vector and b.is_vector):
+        raise ShapeClash(f"no inner product of {size(a.shape)} and {size(b.shape)}")
+    return matmul(_reshaped(a, (-1,)), _reshaped(b, (-1,)))
+
+
+def listed(a: Quantity) -> Quantity:
+    """Returns a vector in an open orientation."""
+    return _reshaped(a, (-1,))
+
+
+def transposed(a: Quantity) -> Quantity:
+    """Returns aᵀ; a list becomes a row, since documents write lists for columns."""
+    if a.value.ndim == 1:
+        return a
+    return Quantity(a.value.T, a.bar.T)
+
+
+def mapped(f: Callable[[Numbers], Numbers], a: Quantity) -> Quantity:
+    """Returns a function of every entry, with the bar that its values on either side leave.
+
+    Raises:
+        Undefined: the function is not defined there.
+    """
+    with np.errstate(all="ignore"):
+        value = f(a.value)
+        if np.any(np.isnan(value)):
+            raise NoNumber("a function outside of its domain: it has no value here")
+        if not np.all(np.isfinite(value)):
+            raise Undefined("a number beyond all bounds")
+        if not np.any(a.bar):
+            return quantity(value)
+        low, high = f(a.value - a.bar), f(a.value + a.bar)
+        bar = np.maximum(np.abs(low - value), np.abs(high - value))
+        return quantity(value, np.where(np.isfinite(bar), bar, 1e9))
+
+
+def power(a: Quantity, b: Quantity) -> Quantity:
+    """Returns a to the power of the number b, entry by entry.
+
+    Raises:
+        ShapeClash: b is no number.
+        Undefined: the power does not exist.
+    """
+    if b.shape:
+        raise ShapeClash("a power with more than one exponent")
+    exponent = float(b.value)
+    if abs(exponent) > 1000:
+        raise Undefined("an exponent beyond 1000")
+    if np.any(b.bar):
+        exponents = (exponent, exponent - float(b.bar), exponent + float(b.bar))
+        with np.errstate(all="ignore"):
+            values = [a.value**e for e in exponents]
+        spread = np.max([np.abs(v - values[0]) for v in values], axis=0)
+        return quantity(values[0], spread + mapped(lambda x: x**exponent, a).bar)
+    return mapped(lambda x: x**exponent, a)
+
+
+def stack(rows: list[list[Quantity]], *, flat: bool) -> Quantity:
+    """Returns numbers as an array; entries that are arrays are joined as blocks.
+
+    Raises:
+        ShapeClash: the entries do not fit together.
+    """
+    if all(not q.shape for row in rows for q in row):
+        value = np.array([[float(q.value) for q in row] for row in rows])
+        bar = np.array([[float(q.bar) for q in row] for row in rows])
+        return Quantity(value[0], bar[0]) if flat else quantity(value, bar)
+    try:
+        value = np.block([[np.atleast_2d(q.value) for q in row] for row in rows])
+        bar = np.block([[np.atleast_2d(q.bar) for q in row] for row in rows])
+    except ValueError as error:
+        raise ShapeClash("the blocks of an array do not fit together") from error
+    return quantity(value, bar)
+
+
+def same_shape(a: Quantity, b: Quantity) -> bool:
+    """Whether two values can be compared entry by entry; the orientation of vectors is open."""
+    if a.shape == b.shape:
+        return True
+    vectors = a.shape and b.shape and a.is_vector and b.is_vector
+    if vectors and a.value.size == b.value.size:
+        return True
+    return a.value.size == b.value.size == 1
+
+
+def flat(a: Quantity) -> Numbers:
+    """Returns the entries in a row."""
+    return a.value.reshape(-1)

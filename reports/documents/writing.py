@@ -1,0 +1,68 @@
+"""A tree as plain text: W₁·x + b, for messages."""
+
+from reports.documents.evaluate import shown
+from reports.documents.tree import (
+    Array,
+    BigSum,
+    Call,
+    Derivative,
+    Divide,
+    Negative,
+    Node,
+    Norm,
+    Number,
+    Power,
+    Sum,
+    Symbol,
+    Times,
+    Transposed,
+)
+
+_SIGNS = {"juxtaposed": " ", "dot": "·", "cross": "×", "star": "*", "hadamard": " ⊙ ", "outer": "⊗"}
+
+
+def written(node: Node) -> str:
+    r"""Returns a formula as plain text.
+
+    >>> from reports.documents.statements import statements
+    >>> written(statements(r"W_1 \cdot x + b^{(2)}")[0].links[0].node)
+    'W_1·x + b^2'
+    """
+    match node:
+        case Number(text=text):
+            return text
+        case Symbol() | Derivative():
+            return shown(node)
+        case Negative(body=body):
+            return f"−{_inner(body)}"
+        case Sum(left=left, right=right, sign=sign):
+            return f"{written(left)} {'+' if sign > 0 else '−'} {_inner(right)}"
+        case Times(left=left, right=right, kind=kind):
+            return f"{_inner(left)}{_SIGNS[kind]}{_inner(right)}"
+        case Divide(left=left, right=right):
+            return f"{_inner(left)}/{_tight(right)}"
+        case Power(base=base, exponent=exponent):
+            return f"{_tight(base)}^{_tight(exponent)}"
+        case Transposed(body=body):
+            return f"{_tight(body)}ᵀ"
+        case Array(rows=rows, flat=flat):
+            if flat or all(len(row) == 1 for row in rows):
+                return f"({', '.join(written(e) for row in rows for e in row)})"
+            body = (f"[{', '.join(map(written, row))}]" for row in rows)
+            return f"[{', '.join(body)}]"
+        case Call(arguments=arguments):
+            return f"{shown(node)}({', '.join(map(written, arguments))})"
+        case BigSum(index=index, body=body):
+            return f"Σ{f'_{index}' if index else ''} {_inner(body)}"
+        case Norm(body=body, order=order):
+            return f"|{written(body)}|" if order == 0 else f"‖{written(body)}‖"
+    return "…"
+
+
+def _inner(node: Node) -> str:
+    return f"({written(node)})" if isinstance(node, (Sum, Negative)) else written(node)
+
+
+def _tight(node: Node) -> str:
+    plain = isinstance(node, (Number, Symbol, Array, Call, Derivative))
+    return written(node) if plain else f"({written(node)})"

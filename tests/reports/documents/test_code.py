@@ -1,0 +1,75 @@
+"""Code in documents is read by a whitelist and never run."""
+
+import pytest
+
+from reports.documents import audit_text
+
+NET = """```python
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+def backprop(x, y, w1, w2):
+    h = sigmoid(w1 @ x)
+    y_pred = sigmoid(w2 @ h)
+    delta2 = {delta}
+    delta1 = (w2.T @ delta2) * h * (1 - h)
+    dw2 = delta2 @ h.T
+    dw1 = delta1 @ x.T
+    return dw1, dw2
+```"""
+
+
+def code(text, words="均方误差"):
+    return [c for c in audit_text(f"{words}\n\n{text}").claims if c.kind == "code"]
+
+
+@pytest.mark.parametrize(
+    ("delta", "words", "verdict"),
+    [
+        ("(y_pred - y) * y_pred * (1 - y_pred)", "mean squared error", "ok"),
+        ("y_pred - y", "cross-entropy", "ok"),
+        ("y_pred - y", "mean squared error", "derivative"),
+        ("(y - y_pred) * y_pred * (1 - y_pred)", "mean squared error", "derivative"),
+        ("2 * (y_pred - y)", "cross-entropy", "derivative"),
+    ],
+)
+def test_gradients(delta, words, verdict):
+    claim = code(NET.format(delta=delta), words)[0]
+    assert claim.verdict == verdict
+
+
+def test_line_of_the_mistake():
+    claim = code(NET.format(delta="y_pred - y"))[0]
+    assert (claim.place.line, claim.place.column) == (10, 5)
+
+
+BEYOND = [
+    "import os\nos.system('touch {path}')",
+    "def backward(x, y, w1):\n    open('{path}', 'w')\n    return dw1",
+    "def backward(x, y, w1):\n    y_pred = __import__('os').system('touch {path}')\n"
+    "    dw1 = w1\n    return dw1",
+    "def backward(x, y, w1):\n    y_pred = x.__class__\n    dw1 = w1\n    return dw1",
+    "def backward(x, y, w1):\n    y_pred = 10 ** 10 ** 10\n    dw1 = w1\n    return dw1",
+    "def backward(x, y, w1):\n    y_pred = backward(x, y, w1)\n    dw1 = w1\n    return dw1",
+    "def backward(x, y, w1):\n    while True: pass\n    return dw1",
+    "def backward(x, y, w1):\n    y_pred = np.load('{path}')\n    dw1 = w1\n    return dw1",
+    "def f(:\n",
+    "def backward(x):\n    return " + "(" * 500 + "x" + ")" * 500,
+]
+
+
+@pytest.mark.parametrize("body", BEYOND)
+def test_beyond_the_whitelist_is_not_read_and_not_run(body, tmp_path):
+    path = tmp_path / "written"
+    text = f"```python\n{body.replace('{path}', str(path))}\n```"
+    audited = audit_text(text)
+    assert not audited.flagged
+    assert audited.coverage.unchecked == 1
+    assert not path.exists()
+
+
+def test_one_average_for_two_gradients():
+    body = "def backward(g):\n    dW = np.mean(g)\n    db = np.mean(g)\n    return dW, db"
+    text = f"```python\n{body}\n```"
+    (claim,) = code(text)
+    assert claim.flagged
