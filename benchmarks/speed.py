@@ -76,7 +76,7 @@ WIDTHS = {"1e4": (64, 128, 16), "1e5": (256, 320, 64), "1e6": (784, 1024, 192)}
 """Inputs, hidden units and classes of the networks, by their number of parameters."""
 
 BATCH = 32
-LEAN = 24
+LEAN = 28
 """The budget of the lean route: so many evaluations."""
 
 

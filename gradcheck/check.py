@@ -12,7 +12,7 @@ from gradcheck.adapters import reference_of, subject_of
 from gradcheck.contract import Audit, audit, further, random_kept
 from gradcheck.cost import planned
 from gradcheck.errors import InvalidInput
-from gradcheck.escalation import escalated, is_borne_out, lost_digits, widened
+from gradcheck.escalation import escalated, is_borne_out, lengthened, lost_digits, widened
 from gradcheck.evaluation import BudgetSpent, Evaluator, Meter
 from gradcheck.exact import sharpened
 from gradcheck.explanations import explained
@@ -28,6 +28,7 @@ from gradcheck.summary import BUDGET, not_measurable, notes, summed, undecided
 from gradcheck.verdict import JOINT, Comparison, Finding, Status, Verdict, status_of
 
 LEAN_NOTE = "the budget allows one direction only, and no audits: a larger one sees more"
+IN_LONG = "right in long double; float64 loses its digits here (a difference of large terms)"
 TOO_COARSE = "in so few bits one direction tells nothing: allow more evaluations, budget=..."
 
 
@@ -156,6 +157,8 @@ def _judged(audited: Audit, allow: float, rng: np.random.Generator) -> Result:
     assert result is not None
     if wider is None and result.status != "pass":
         result = _vouched(audited, result, allow, rng)
+    if result.status == "fail":
+        result = _in_long(audited, result, allow, rng)
     return result
 
 
@@ -280,6 +283,31 @@ def _vouched(audited: Audit, result: Result, allow: float, rng: np.random.Genera
     rows += [c for c in seen.comparisons if c.primal in right]
     findings = [f for f in result.findings if f.primal not in right]
     return replace(result, findings=tuple(findings), comparisons=tuple(rows))
+
+
+def _in_long(audited: Audit, result: Result, allow: float, rng: np.random.Generator) -> Result:
+    """Returns the result without what function and pullback in long double say to be right."""
+    wide = lengthened(audited)
+    seen = None if wide is None else _compared(wide, wide.evaluator, allow, rng)
+    if seen is None:
+        return result
+    rows = {c.primal: c for c in seen.comparisons if c.status == "pass"}
+    right = {
+        f.primal: replace(rows[f.primal], reason=IN_LONG)
+        for f in result.findings
+        if f.primal in rows and _is_told(f, rows[f.primal])
+    }
+    kept = tuple(c for c in result.comparisons if c.primal not in right)
+    findings = tuple(f for f in result.findings if f.primal not in right)
+    return replace(result, findings=findings, comparisons=(*kept, *right.values()))
+
+
+def _is_told(finding: Finding, row: Comparison) -> bool:
+    """Whether a pass excludes what a finding says to be wrong."""
+    if finding.claimed is None or finding.true is None or row.resolution is None:
+        return False
+    size = max(abs(finding.claimed), abs(finding.true))
+    return abs(finding.claimed - finding.true) > 4 * row.resolution * size
 
 
 def _with_witness(result: Result, report: Witness) -> Result:

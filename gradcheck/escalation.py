@@ -22,6 +22,10 @@ from gradcheck.structure import entry
 from gradcheck.verdict import Finding, number
 
 WIDE = "float64"
+LONG = np.finfo(np.longdouble).dtype.name
+"""Long double: eleven more bits than float64 on x86, none where the platform has none."""
+
+LOST = 2.0**-30
 
 AGREEMENT = 2.0**-6
 """How well the two precisions must agree at the point, relative to the output's scale: enough to
@@ -39,7 +43,7 @@ GAIN = 2.0**-4
 """In these the claim as a whole, projected on the right one, may be off by so much at most: over
 many entries rounding averages out, a missing factor does not."""
 
-GROSS = 2.0**-7
+GROSS = 2.0**-5
 """Digits lost beyond this share of the gradient's scale are an error, not a warning."""
 
 
@@ -70,6 +74,37 @@ def escalated(audited: Audit, agreement: float = AGREEMENT) -> Evaluator | None:
     return wide if np.all(np.abs(ours - theirs)[told] <= agreement * size) else None
 
 
+def lengthened(audited: Audit) -> Audit | None:
+    """Returns the audit with function and claim in long double; None where that cannot be had.
+
+    A float64 gradient that is the small difference of large terms, in both the function and the
+    claim (the tail of a gelu), disagrees by rounding that no step and no jitter shows; eleven more
+    bits do.
+    """
+    kinds = (isinstance(x, (np.ndarray, np.generic, float)) for x in audited.point.values())
+    if LONG == WIDE or not all(kinds):
+        return None
+    wide = replace(audited.evaluator, precision=LONG)
+    try:
+        outputs = wide.outputs(wide.point)
+    except (EvaluationError, BudgetSpent):
+        return None
+    if any(backends.of(y).precision(y).name != LONG for y in outputs.values()):
+        return None
+    longer = widened(audited, wide)
+    if longer is None:
+        return None
+    values = [(flat(audited.outputs), flat(outputs))]
+    for ours, theirs in zip(audited.gradients, longer.gradients, strict=True):
+        values += [(ours[name], theirs[name]) for name in audited.sound]
+    return longer if any(_is_lost(ours, theirs) for ours, theirs in values) else None
+
+
+def _is_lost(ours: np.ndarray, theirs: np.ndarray) -> bool:
+    """Whether some number has fewer digits than a sum of usual length leaves it."""
+    return bool(np.any(np.abs(ours - theirs) > LOST * np.abs(theirs)))
+
+
 def widened(audited: Audit, wide: Evaluator) -> Audit | None:
     """Returns the audit with the claim made in the wider precision; None where it cannot be."""
     point = wide.point
@@ -79,7 +114,7 @@ def widened(audited: Audit, wide: Evaluator) -> Audit | None:
         for cotangent in audited.cotangents:
             pulled = wide.pullback(cotangent, outputs, point).cotangents
             returned = [name for name in audited.sound if name not in audited.missing]
-            if not all(_is_wide(pulled.get(name), point[name]) for name in returned):
+            if not all(_is_wide(pulled.get(n), point[n], wide.precision) for n in returned):
                 return None
             given = {n: pulled[n] for n in audited.sound if n in pulled}
             gradients.append({n: backends.of(g).values(g) for n, g in given.items()})
@@ -147,12 +182,12 @@ def lost_digits(audited: Audit, wide: Audit, rng: np.random.Generator) -> Iterat
         )
 
 
-def _is_wide(gradient: Any, x: Any) -> bool:
+def _is_wide(gradient: Any, x: Any, precision: str | None) -> bool:
     if not backends.is_array(gradient) or not backends.of(gradient).is_floating(gradient):
         return False
     backend = backends.of(gradient)
     return (
-        backend.precision(gradient).name == WIDE
+        backend.precision(gradient).name == precision
         and backend.shape(gradient) == backends.of(x).shape(x)
         and bool(np.isfinite(backend.values(gradient)).all())
     )

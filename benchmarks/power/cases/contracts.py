@@ -529,7 +529,7 @@ FAULTS = (
         "gradient_of_constants",
         "extra",
         edited(_with_constants),
-        "cross_entropy/right dropout_given_mask/right where/right",
+        "cross_entropy/right",
     ),
     Fault(
         "leading_axis",
