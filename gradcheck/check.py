@@ -169,7 +169,6 @@ def _at_once(audited: Audit, allow: float, rng: np.random.Generator) -> Result:
     reason = not_measurable(m) or (TOO_COARSE if m.evaluator.bits <= LOW_BITS else "")
     if reason or not point:
         return Result((), tuple(undecided(name, m.oracle, reason) for name in point), ())
-    m.listen_briefly()
     rows, findings, probed = compared_at_once(m, point)
     return Result(tuple(findings), tuple(rows), notes(m, findings), (probed,))
 

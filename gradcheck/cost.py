@@ -18,8 +18,8 @@ primals (audit, noise, two joint probes), and one for each primal (fineness, a p
 
 PULLBACKS = 16
 LEAN = 28
-"""Evaluations of the lean road: one, four that are listened to, a ladder, and where it disagrees
-the smaller steps that tell a mistake from a kink; of a right one eleven are enough."""
+"""Evaluations of the lean road: one, two that are listened to, a ladder, and where it disagrees
+the smaller steps that tell a mistake from a kink; of a right one nine are enough."""
 
 COPIES = 6
 """Arrays of the size of the primals that are held at once: the point, a moved one, the direction,

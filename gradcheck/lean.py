@@ -25,7 +25,9 @@ def compared_at_once(
     """Returns a comparison for each primal by one joint probe, and what is wrong."""
     first, *others = point
     names = (first, *others)
-    probed = m.walked(Probe(names, tangent(point, names, m.rng)))
+    probe = Probe(names, tangent(point, names, m.rng))
+    m.listen_along(probe.tangent)
+    probed = m.walked(probe)
     rows = [row_of(m, JOINT if others else first, probed)]
     findings = []
     if probed.outcome.status == "fail":

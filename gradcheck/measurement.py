@@ -17,6 +17,7 @@ from gradcheck.noise import (
     Z,
     function_noise,
     gradient_noise,
+    rounding_floor,
     symmetric_noise,
 )
 from gradcheck.oracles.finite_difference import Estimate, Level, Line, estimate, settled
@@ -32,7 +33,8 @@ CLAIM_NOISE = 2.0**10
 """The claim's noise counts up to so many times √eps of the gradient: what jumps further under
 jitter (a mask of the maxima, at a tie) is no rounding."""
 
-BRIEF = 2
+TINY = 0.65
+"""A step by which a function is heard and not moved: 2^-34 of the primals in float64."""
 
 COARSE = 2.0**-8
 MORE = 4
@@ -117,17 +119,16 @@ class Measurement:
             own, self.base, self.weights, gradients, self.rng, narrow=coarsest < own.bits
         )
 
-    def listen_briefly(self) -> None:
-        """Measures the noise by half as many evaluations; digits inside are not asked for."""
-        self.sigma, self.radius = function_noise(
-            self.evaluator,
-            self.base,
-            self.weights,
-            self.audited.gradients,
-            self.rng,
-            narrow=False,
-            count=BRIEF,
-        )
+    def listen_along(self, v: Any) -> None:
+        """Measures the noise along one direction, at steps that show nothing else.
+
+        Two evaluations and no draws; digits inside are not asked for.
+        """
+        line, bits = self.line(v), self.evaluator.bits
+        line.add(2.0 ** -round(TINY * bits))
+        heard = [side for level in line.levels.values() for side in (level.up, level.down)]
+        floor = rounding_floor(self.base, self.weights, bits)
+        self.sigma = np.maximum(floor, np.sqrt(np.mean(np.square(heard), axis=0)) if heard else 0.0)
 
     def evaluator_of(self, names: Iterable[str]) -> Evaluator:
         """Returns the evaluator as fine as the function sees some primals."""

@@ -66,7 +66,6 @@ def function_noise(
     rng: np.random.Generator,
     *,
     narrow: bool,
-    count: int = JITTERS,
 ) -> tuple[np.ndarray, int]:
     """Returns σ, the standard deviation of the rounding error of ⟨u, f⟩, for each cotangent u.
 
@@ -79,14 +78,13 @@ def function_noise(
         gradients: the claimed pullback of each cotangent.
         rng: draws the jitter.
         narrow: whether the function computes in float32 inside, its primals being float64.
-        count: how many points are jittered at each radius.
     """
-    sigma = _floor(base, weights, FLOAT32_BITS if narrow else evaluator.bits)
+    sigma = rounding_floor(base, weights, FLOAT32_BITS if narrow else evaluator.bits)
     far, coarsest = far_ulps(evaluator.bits), 2 ** (evaluator.bits - 12)
     large = jitters(evaluator, base, gradients, coarsest, 1, rng)[0] if narrow else np.empty(0)
     ulps = NEAR_ULPS
     while ulps <= coarsest:
-        changes, linear = jitters(evaluator, base, gradients, ulps, count, rng)
+        changes, linear = jitters(evaluator, base, gradients, ulps, JITTERS, rng)
         spread = np.std(changes @ weights.T - linear, axis=0, ddof=1)
         sigma = np.maximum(sigma, np.where(np.isfinite(spread), spread, 0.0))
         # Outputs that stand still under a jitter, and move under a large one, are listened to at
@@ -133,7 +131,7 @@ def symmetric_noise(
 
     Twice the evaluations of `function_noise`, whose σ a wrong claim inflates; at its last radius.
     """
-    spreads = [_floor(base, weights, evaluator.bits)]
+    spreads = [rounding_floor(base, weights, evaluator.bits)]
     for ulps in (NEAR_ULPS, radius):
         sums = []
         for _ in range(JITTERS):
@@ -175,7 +173,7 @@ def gradient_noise(
     return spread if np.isfinite(spread) else 0.0
 
 
-def _floor(base: np.ndarray, weights: np.ndarray, bits: int) -> np.ndarray:
+def rounding_floor(base: np.ndarray, weights: np.ndarray, bits: int) -> np.ndarray:
     """Returns the noise of rounding each output once, to half a unit in its last place."""
     return np.sqrt(np.square(weights) @ np.square(ulps_of(base, bits)) / 12.0)
 

@@ -61,11 +61,9 @@ class NumpyBackend:
 
     def same(self, x: Any, y: Any) -> bool:
         a, b = np.asarray(x), np.asarray(y)
-        return (
-            a.shape == b.shape
-            and a.dtype == b.dtype
-            and np.array_equal(a, b, equal_nan=self.is_floating(a))
-        )
+        if a.shape != b.shape or a.dtype != b.dtype:
+            return False
+        return np.array_equal(a, b) or np.array_equal(a, b, equal_nan=self.is_floating(a))
 
     def restore(self, x: Any, y: Any) -> None:
         if isinstance(x, np.ndarray) and x.flags.writeable:
