@@ -29,6 +29,10 @@ from gradcheck.verdict import JOINT, Comparison, Finding, Status, Verdict, statu
 
 LEAN_NOTE = "the budget allows one direction only, and no audits: a larger one sees more"
 IN_LONG = "right in long double; float64 loses its digits here (a difference of large terms)"
+LOST = (
+    "function or claim lose their digits in float64 here (a difference of large terms), and long "
+    "double does not tell: check at a point that is less saturated"
+)
 TOO_COARSE = "in so few bits one direction tells nothing: allow more evaluations, budget=..."
 
 
@@ -285,20 +289,27 @@ def _vouched(audited: Audit, result: Result, allow: float, rng: np.random.Genera
 
 
 def _in_long(audited: Audit, result: Result, allow: float, rng: np.random.Generator) -> Result:
-    """Returns the result without what function and pullback in long double say to be right."""
+    """Returns the result without what long double does not say to be wrong as well.
+
+    Asked only where float64 is seen to lose digits: a primal that passes there is right, one that
+    is undecided there is undecided.
+    """
     wide = lengthened(audited)
     seen = None if wide is None else _compared(wide, wide.evaluator, allow, rng)
     if seen is None:
         return result
-    rows = {c.primal: c for c in seen.comparisons if c.status == "pass"}
-    right = {
-        f.primal: replace(rows[f.primal], reason=IN_LONG)
-        for f in result.findings
-        if f.primal in rows and _is_told(f, rows[f.primal])
-    }
-    kept = tuple(c for c in result.comparisons if c.primal not in right)
-    findings = tuple(f for f in result.findings if f.primal not in right)
-    return replace(result, findings=findings, comparisons=(*kept, *right.values()))
+    rows = {c.primal: c for c in seen.comparisons}
+    told: dict[str | None, Comparison] = {}
+    for f in result.findings:
+        row = rows.get(f.primal or "")
+        if row is not None and row.status != "fail":
+            passes = row.status == "pass" and _is_told(f, row)
+            told[f.primal] = (
+                replace(row, reason=IN_LONG) if passes else undecided(row.primal, row.oracle, LOST)
+            )
+    kept = tuple(c for c in result.comparisons if c.primal not in told)
+    findings = tuple(f for f in result.findings if f.primal not in told)
+    return replace(result, findings=findings, comparisons=(*kept, *told.values()))
 
 
 def _is_told(finding: Finding, row: Comparison) -> bool:

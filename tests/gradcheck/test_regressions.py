@@ -77,3 +77,31 @@ def test_an_accepted_deviation_is_within_the_stated_resolution():
             lambda x: x * x * x, x, vjp=lambda u, x: u * (3 * x * x) * x.dtype.type(1.01), seed=seed
         )
         assert verdict.status != "pass" or (verdict.resolution or 1.0) >= 0.01, str(verdict)
+
+
+def gelu(x):
+    return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+
+
+def gelu_vjp(u, x, factor=1.0):
+    t = np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))
+    inner = np.sqrt(2 / np.pi) * (1 + 3 * 0.044715 * x**2)
+    return factor * u * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * inner)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("tail", [-4.656303, -5.2, -6.48033422, -7.00988])
+def test_the_tail_of_a_gelu_is_never_accused(tail, dtype):
+    """Function and claim are staircases there, each the small difference of large terms."""
+    for seed in range(8):
+        for x in ([tail], [tail, tail / 2], [tail, 0.4, -1.9]):
+            point = np.array(x, dtype=dtype)
+            verdict = gradcheck.check(gelu, point, vjp=gelu_vjp, seed=seed)
+            assert verdict.status != "fail", str(verdict)
+
+
+def test_a_wrong_gelu_is_found():
+    for seed in range(8):
+        x = np.random.default_rng(seed).normal(size=5)
+        verdict = gradcheck.check(gelu, x, vjp=lambda u, x: gelu_vjp(u, x, 1.01), seed=seed)
+        assert verdict.status == "fail" and verdict.findings[0].primal == "x", str(verdict)
