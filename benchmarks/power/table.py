@@ -83,7 +83,8 @@ def page(outcomes: Sequence[Outcome], dtypes: Sequence[str], seed: int) -> str:
         f"{len({case.family for case in CASES})} families; {len(sources)} public reports are "
         "modelled. *Told from its twin*: the bug is rejected and the right gradient over the same "
         "inputs passes. A peer that crashes has found a bug, or accused a right gradient; an error "
-        "of ours is no find. *Subtle*: no entry is off by more than 0.1 % of it. "
+        "of ours is no find. A bug of the contract is found where it is called wrong or warned of. "
+        "*Subtle*: no entry is off by more than 0.1 % of it. "
         "*ms*: the median time of a check.",
     ]
     for dtype in dtypes:

@@ -22,7 +22,9 @@ from gradcheck.adapters.primals import (
     Primals,
     is_floating_tree,
     outputs,
+    part_of,
     primals_of,
+    wider,
 )
 from gradcheck.errors import InvalidInput, PullbackError
 from gradcheck.structure import describe, rebuild
@@ -74,7 +76,7 @@ def _subject(
 ) -> Subject:
     inputs = Primals(primals.trees, tuple(plan.inputs), primals.by_name)
     parameters = {n: value_at(place, pristine) for n, (place, _) in plan.parameters.items()}
-    point = _chosen(inputs.point | parameters, wrt, tuple(primals.trees))
+    point = part_of(inputs.point | parameters, wrt, tuple(primals.trees))
     copies: dict[str | None, Any] = {}
     fresh = _remembers(pristine, methods, primals)
 
@@ -86,7 +88,7 @@ def _subject(
         return (*args, *kwargs.values())
 
     def function(at: Point) -> dict[str, Any]:
-        precision = _escalated(at, point)
+        precision = wider(at, point)
         if replay.is_running():
             thing = cloned(pristine, precision)
         elif fresh or precision not in copies:
@@ -97,10 +99,10 @@ def _subject(
         return {path: detached(leaf) for path, leaf in outputs(y, title).items()}
 
     def pullback(cotangents: Point, at: Point) -> Pulled:
-        return pulled_by(cloned(pristine, _escalated(at, point)), cotangents, at)
+        return pulled_by(cloned(pristine, wider(at, point)), cotangents, at)
 
     def interleaved(cotangents: Point, at: Point, other: Point) -> Pulled:
-        thing = cloned(pristine, _escalated(at, point))
+        thing = cloned(pristine, wider(at, point))
         methods.forward(thing, prepared(thing, other))
         return pulled_by(thing, cotangents, at)
 
@@ -251,28 +253,6 @@ def _inputs_wrt(signature: Callable, args: Sequence[Any]) -> list[int] | list[st
     return [i for i, tree in enumerate(args) if is_floating_tree(tree)]
 
 
-def _chosen(point: Point, wrt: Any, others: tuple[str, ...]) -> dict[str, Any]:
-    """Returns the part of the point that `wrt` asks for: leaves, or all below a name."""
-    if wrt is None:
-        return dict(point)
-    wanted = (wrt,) if isinstance(wrt, (str, int)) else tuple(wrt)
-    chosen = {}
-    for name in wanted:
-        prefix = others[name] if isinstance(name, int) else name
-        part = {
-            p: v
-            for p, v in point.items()
-            if p == prefix or p.startswith((f"{prefix}.", f"{prefix}["))
-        }
-        if not part:
-            known = ", ".join(map(repr, point))
-            raise InvalidInput(
-                f"wrt names {name!r}, and there is no such primal: there are {known}"
-            )
-        chosen |= part
-    return chosen
-
-
 def _clone(thing: Any, title: str) -> Any:
     try:
         return cloned(thing)
@@ -302,14 +282,3 @@ def _ones(leaf: Any) -> Any:
 
 def _is_same(x: Any, y: Any) -> bool:
     return backends.is_array(x) and backends.is_array(y) and backends.of(x).same(x, y)
-
-
-def _escalated(at: Point, native: Point) -> str | None:
-    """Returns the precision of a point that is wider than the layer's own, None where it is not."""
-    for name, x in at.items():
-        if name not in native:
-            continue
-        wide = backends.of(x).precision(x)
-        if wide.bits > backends.of(native[name]).precision(native[name]).bits:
-            return wide.name
-    return None

@@ -259,3 +259,34 @@ def _entries(leaf: Any) -> int:
 def is_floating_tree(tree: Any) -> bool:
     """Returns whether a structure holds any floating array."""
     return any(backends.is_floating(leaf) for leaf in leaves(tree, "").values())
+
+
+def part_of(point: Point, wrt: Any, others: tuple[str, ...]) -> dict[str, Any]:
+    """Returns the part of the point that `wrt` asks for: leaves, or all below a name."""
+    if wrt is None:
+        return dict(point)
+    wanted = (wrt,) if isinstance(wrt, (str, int)) else tuple(wrt)
+    chosen = {}
+    for name in wanted:
+        prefix = others[name] if isinstance(name, int) else name
+        part = {
+            p: v
+            for p, v in point.items()
+            if p == prefix or p.startswith((f"{prefix}.", f"{prefix}["))
+        }
+        if not part:
+            known = ", ".join(map(repr, point))
+            raise InvalidInput(
+                f"wrt names {name!r}, and there is no such primal: there are {known}"
+            )
+        chosen |= part
+    return chosen
+
+
+def wider(point: Point, native: Point) -> str | None:
+    """Returns the precision of a point that is wider than the subject's own, None where none is."""
+    for name, x in point.items():
+        wide = backends.of(x).precision(x)
+        if name in native and wide.bits > backends.of(native[name]).precision(native[name]).bits:
+            return wide.name
+    return None

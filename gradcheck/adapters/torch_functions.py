@@ -16,7 +16,7 @@ from typing import Any
 
 from gradcheck import backends
 from gradcheck.adapters.functions import call, function_subject, name_of
-from gradcheck.adapters.primals import Primals, outputs, primals_of
+from gradcheck.adapters.primals import Primals, outputs, part_of, primals_of, wider
 from gradcheck.errors import EvaluationError, InvalidInput, PullbackError
 from gradcheck.structure import leaves
 from gradcheck.subject import Point, Pulled, Subject
@@ -111,7 +111,7 @@ def torch_subject(
 
 def _subject(made: Call, wrt: Sequence[str | int] | str | None, title: str) -> Subject:
     torch = sys.modules["torch"]
-    native = _chosen({**made.primals.point, **made.parameters}, wrt, made.primals)
+    native = part_of({**made.primals.point, **made.parameters}, wrt, tuple(made.primals.trees))
     left_out = {n: x for n, x in made.primals.point.items() if n not in native}
     constants = {**made.primals.constants, **left_out}
 
@@ -182,15 +182,6 @@ def _subject(made: Call, wrt: Sequence[str | int] | str | None, title: str) -> S
     )
 
 
-def wider(point: Point, native: Point) -> str | None:
-    """Returns the precision of a point that is wider than the subject's own, None where none is."""
-    for name, x in point.items():
-        wide = backends.of(x).precision(x)
-        if name in native and wide.bits > backends.of(native[name]).precision(native[name]).bits:
-            return wide.name
-    return None
-
-
 def _cast(arrays: Point, precision: str | None) -> dict[str, Any]:
     """Returns the arrays in a precision; what is not floating, or wide enough, as it is."""
     if precision is None:
@@ -239,27 +230,6 @@ def _module_call(
 
     said = (f"{', '.join(frozen)}: no gradient is required, so taken as data",)
     return Call(primals, run, parameters, said if frozen else ())
-
-
-def _chosen(
-    point: Point, wrt: Sequence[str | int] | str | None, primals: Primals
-) -> dict[str, Any]:
-    """Returns the part of the point that `wrt` asks for: leaves, or all below a name."""
-    if wrt is None:
-        return dict(point)
-    wanted = (wrt,) if isinstance(wrt, (str, int)) else tuple(wrt)
-    found: dict[str, Any] = {}
-    for name in wanted:
-        prefix = tuple(primals.trees)[name] if isinstance(name, int) else name
-        below = (f"{prefix}.", f"{prefix}[")
-        part = {p: x for p, x in point.items() if p == prefix or p.startswith(below)}
-        if not part:
-            known = ", ".join(map(repr, point))
-            raise InvalidInput(
-                f"wrt names {name!r}, and there is no such primal: there are {known}"
-            )
-        found |= part
-    return found
 
 
 def _requiring(
