@@ -5,6 +5,9 @@ JAX through the function under its `check_grads`, `check_vjp`. Settings are the 
 unless the row says otherwise.
 """
 
+# Peers are optional: one that is not installed is left out of the table.
+# pyright: reportMissingImports=false
+
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
