@@ -153,7 +153,7 @@ class Measurement:
         if self.evaluator.bits <= FLOAT32_BITS:
             return []
         unsure = ("fail", "grey", "inconclusive")
-        failing = {p.probe.primals: p for p in probed if p.outcome.status in unsure}
+        failing = {p.probe.primals: p for p in probed if p.on_kink or p.outcome.status in unsure}
         names = [
             names[0]
             for names, p in failing.items()

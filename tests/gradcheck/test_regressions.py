@@ -105,3 +105,17 @@ def test_a_wrong_gelu_is_found():
         x = np.random.default_rng(seed).normal(size=5)
         verdict = gradcheck.check(gelu, x, vjp=lambda u, x: gelu_vjp(u, x, 1.01), seed=seed)
         assert verdict.status == "fail" and verdict.findings[0].primal == "x", str(verdict)
+
+
+def partly_rounded(x):
+    """A residual connection around a half-precision part: small steps see the connection alone."""
+    return x + np.sin(x.astype(np.float16)).astype(float)
+
+
+def test_what_rounds_in_part_is_judged_as_a_whole():
+    for seed in range(30):
+        x = np.random.default_rng(seed).normal(size=20)
+        right = gradcheck.check(partly_rounded, x, vjp=lambda u, x: u * (1 + np.cos(x)), seed=seed)
+        wrong = gradcheck.check(partly_rounded, x, vjp=lambda u, x: u * (1 - np.cos(x)), seed=seed)
+        assert right.status != "fail", str(right)
+        assert wrong.status != "pass", str(wrong)
