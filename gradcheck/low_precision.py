@@ -5,6 +5,7 @@ converges; a claim can be judged as a whole, and the row says how coarsely.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from gradcheck import backends
 from gradcheck.evaluation import BudgetSpent
 from gradcheck.findings import coarse_finding
+from gradcheck.kinks import calmed
 from gradcheck.measurement import Measurement
 from gradcheck.oracles.regression import ERRORS, PROBES, Gain, regressed
 from gradcheck.probes import tangent
@@ -37,6 +39,8 @@ def compared_coarsely(m: Measurement, point: Any) -> tuple[list[Comparison], lis
             continue
         try:
             gains = list(_gains(m, point, name))
+            if any(gain is not None and gain.wrong for gain in gains):
+                gains = _without_kinks(m, point, name, gains)
         except BudgetSpent:
             rows.append(undecided(name, m.oracle, BUDGET))
             continue
@@ -52,6 +56,23 @@ def _gains(m: Measurement, point: Any, name: str) -> Iterator[Gain | None]:
     lines = [m.line(tangent(point, (name,), m.rng)) for _ in range(PROBES)]
     for k in range(len(m.weights)):
         yield regressed(lines, k, t)
+
+
+def _without_kinks(
+    m: Measurement, point: Any, name: str, gains: list[Gain | None]
+) -> list[Gain | None]:
+    """Returns what the probes say with the function's decisions frozen, where that can be had.
+
+    Steps of so few bits cross the kinks of whatever is close to them, alike in every probe.
+    """
+    calm = calmed(m)
+    if calm is None:
+        return gains
+    again = list(_gains(calm.measurement, point, name))
+    if calm.ties or not calm.decisive:
+        hidden = {"wrong": False, "kinked": True, "excluded": np.inf}
+        return [replace(g, **hidden) if g is not None and g.wrong else g for g in again]
+    return again
 
 
 def _row(m: Measurement, name: str, gains: Sequence[Gain | None], evaluations: int) -> Comparison:

@@ -102,6 +102,7 @@ class Measurement:
         native = evaluator.precision is None
         self.base = flat(audited.outputs) if native else evaluator.values(evaluator.point)
         self.sigma, self.radius = np.zeros(len(self.weights)), 1
+        self.target: float = 0.0  # no bar need be smaller, relative to ‖x̄·v‖₂
         self.fine: dict[str, int] = {}
         self.located: dict[str, tuple[Located, int]] = {}
 
@@ -206,7 +207,7 @@ class Measurement:
             probe = replace(probe, tangent=_restricted(again, probe))
             line = self.line(probe.tangent)
         bits = line.evaluator.bits
-        target = TARGET.get(bits, 2.0 ** (-0.57 * bits))
+        target = max(float(TARGET.get(bits) or 2.0 ** (-0.57 * bits)), self.target)
         sizes = np.array(line.sizes)
         best = estimate(line, lambda: target * np.maximum(sizes, line.sensitivity() * 2.0**-10))
         outcomes = self.judge(probe, line, best)

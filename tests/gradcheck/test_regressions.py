@@ -119,3 +119,37 @@ def test_what_rounds_in_part_is_judged_as_a_whole():
         wrong = gradcheck.check(partly_rounded, x, vjp=lambda u, x: u * (1 - np.cos(x)), seed=seed)
         assert right.status != "fail", str(right)
         assert wrong.status != "pass", str(wrong)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_rectifier_of_few_bits_is_told(dtype):
+    """Steps of so few bits cross the kinks of all that is close to zero."""
+
+    class Scaled(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, factor):
+            assert x.dtype == dtype
+            ctx.factor = factor
+            ctx.save_for_backward(x)
+            return torch.relu(x)
+
+        @staticmethod
+        def backward(ctx, *grads):
+            (x,) = ctx.saved_tensors
+            return ctx.factor * grads[0] * (x > 0), None
+
+    for seed in range(6):
+        x = torch.randn(12, 12, generator=torch.Generator().manual_seed(seed)).to(dtype)
+        assert gradcheck.check(Scaled.apply, x, 1.0, wrt="x", seed=seed).status != "fail"
+        assert gradcheck.check(Scaled.apply, x, 1.5, wrt="x", seed=seed).status == "fail"
+
+
+def test_one_direction_decides_nothing_on_kinks():
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        x = np.where(rng.random((4, 5)) < 0.4, 0.0, rng.normal(size=(4, 5)))
+        for budget in (30, 45):
+            verdict = gradcheck.check(
+                lambda x: np.maximum(x, 0), x, vjp=lambda u, x: 2 * u * (x > 0), budget=budget
+            )
+            assert verdict.status != "pass", str(verdict)
