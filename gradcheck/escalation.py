@@ -25,7 +25,9 @@ WIDE = "float64"
 LONG = np.finfo(np.longdouble).dtype.name
 """Long double: eleven more bits than float64 on x86, none where the platform has none."""
 
-LOST = 2.0**-30
+LOST, ALL = 2.0**-30, 0.5
+"""Digits are lost beyond this share of a number (in float32 too: its claims are judged in float64);
+in few bits, where rounding leaves little, beyond the second."""
 
 AGREEMENT = 2.0**-6
 """How well the two precisions must agree at the point, relative to the output's scale: enough to
@@ -97,12 +99,13 @@ def lengthened(audited: Audit) -> Audit | None:
     values = [(flat(audited.outputs), flat(outputs))]
     for ours, theirs in zip(audited.gradients, longer.gradients, strict=True):
         values += [(ours[name], theirs[name]) for name in audited.sound]
-    return longer if any(_is_lost(ours, theirs) for ours, theirs in values) else None
+    share = LOST if audited.evaluator.claim_eps < LOW_EPS else ALL
+    return longer if any(_is_lost(ours, theirs, share) for ours, theirs in values) else None
 
 
-def _is_lost(ours: np.ndarray, theirs: np.ndarray) -> bool:
+def _is_lost(ours: np.ndarray, theirs: np.ndarray, share: float) -> bool:
     """Whether some number has fewer digits than a sum of usual length leaves it."""
-    return bool(np.any(np.abs(ours - theirs) > LOST * np.abs(theirs)))
+    return bool(np.any(np.abs(ours - theirs) > share * np.abs(theirs)))
 
 
 def widened(audited: Audit, wide: Evaluator) -> Audit | None:
