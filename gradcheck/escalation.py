@@ -17,7 +17,7 @@ from gradcheck.contract.agreement import blur
 from gradcheck.errors import EvaluationError
 from gradcheck.evaluation import BudgetSpent, Evaluator, flat
 from gradcheck.oracles.finite_difference import Line
-from gradcheck.scales import scale
+from gradcheck.scales import scale, seen_through
 from gradcheck.structure import entry
 from gradcheck.verdict import Finding, number
 
@@ -66,7 +66,7 @@ def escalated(audited: Audit, agreement: float = AGREEMENT) -> Evaluator | None:
         return None
     if any(backends.of(y).precision(y).name != WIDE for y in outputs.values()):
         return None
-    ours, theirs = flat(outputs), flat(audited.outputs)
+    ours, theirs = evaluator.seen(flat(outputs)), flat(audited.outputs)
     if ours.size != theirs.size or not np.isfinite(ours).all():
         return None
     told = np.isfinite(theirs)  # what overflows in the narrower precision tells nothing
@@ -96,7 +96,7 @@ def lengthened(audited: Audit) -> Audit | None:
     longer = widened(audited, wide)
     if longer is None:
         return None
-    values = [(flat(audited.outputs), flat(outputs))]
+    values = [(wide.seen(flat(audited.outputs)), wide.seen(flat(outputs)))]
     for ours, theirs in zip(audited.gradients, longer.gradients, strict=True):
         values += [(ours[name], theirs[name]) for name in audited.sound]
     share = LOST if audited.evaluator.claim_eps < LOW_EPS else ALL
@@ -130,6 +130,7 @@ def widened(audited: Audit, wide: Evaluator) -> Audit | None:
             audited.evaluator.subject.at(point),
             audited.evaluator.meter,
             rounded=audited.evaluator.claim_eps,
+            blind=audited.evaluator.blind,
         ),
         outputs=outputs,
         gradients=[zeros | gradient for gradient in gradients],
@@ -208,5 +209,5 @@ def is_borne_out(line: Line, native: Evaluator) -> bool:
         return True
     wide, seen = line.central(TRIAL_STEP), narrow.central(TRIAL_STEP)
     eps = 2.0 ** (1 - native.bits)
-    noise = 8 * eps * np.sqrt(np.square(line.weights) @ np.square(line.base)) / TRIAL_STEP
+    noise = 8 * eps * seen_through(line.weights, line.base) / TRIAL_STEP
     return bool(np.all(np.abs(wide - seen) <= noise + 0.25 * np.abs(wide)))

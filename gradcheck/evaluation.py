@@ -83,6 +83,7 @@ class Evaluator:
             wider one: its constants may be rounded to that.
         stepped: whether the function is piecewise constant: it stands still in between.
         smooth: whether its decisions are frozen, so that there are no kinks.
+        blind: which outputs (of the flat vector) are infinite at the point, and not looked at.
     """
 
     subject: Subject
@@ -92,6 +93,7 @@ class Evaluator:
     rounded: float = 0.0
     stepped: bool = False
     smooth: bool = False
+    blind: np.ndarray | None = None
 
     @cached_property
     def point(self) -> dict[str, Any]:
@@ -158,9 +160,15 @@ class Evaluator:
         """
         with np.errstate(all="ignore"):
             try:
-                return flat(self.outputs(point))
+                return self.seen(flat(self.outputs(point)))
             except EvaluationError:
                 return np.array([np.nan])
+
+    def seen(self, values: np.ndarray) -> np.ndarray:
+        """Returns outputs without those that are not looked at."""
+        if self.blind is None or self.blind.size != values.size:
+            return values
+        return np.where(self.blind, 0.0, values)
 
     def pullback(self, cotangent: Direction, outputs: Point, point: Point) -> Pulled:
         """Returns what the claimed pullback gives for a cotangent, in the dtypes of the point."""

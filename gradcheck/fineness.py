@@ -129,10 +129,10 @@ def is_behind_rounding(line: Line, name: str, k: int, rng: np.random.Generator) 
     votes = []
     for _, i in drawn:
         size = abs(float(backends.of(x).values(x).flat[i])) or scale(x)
-        slopes = [
-            _slope(line, name, k, i, size * share) for share in (line.evaluator.first_step**3, HALF)
-        ]
-        off, close = (abs(slope - claimed.flat[i]) for slope in slopes)
+        shares = (line.evaluator.first_step**3, HALF, 2 * HALF)
+        slopes = [_slope(line, name, k, i, size * share) for share in shares]
+        off, *near = (abs(slope - claimed.flat[i]) for slope in slopes)
+        close = max(near)  # of both: a bend (an exponential at 46) looks right at one step
         # Float64 rounds too: an entry of a small gradient is off by that at any small step.
         noise = rounding / (size * line.evaluator.first_step**3)
         if off > abs(claimed.flat[i]) / 8 + noise:
@@ -233,7 +233,9 @@ def _format(values: np.ndarray, changes: np.ndarray, own: int) -> int:
         return own
     steps = np.abs(changes) / np.maximum(np.abs(values), np.finfo(np.float64).tiny)
     for bits, _ in reversed(FORMATS):
-        if bits < own and np.all(_rounded(values, bits) == values):
+        # What moves by less than the spacing is a number of the format by chance (1.0 is of any).
+        fits = float(steps.min()) >= 2.0 ** -(bits + 1)
+        if bits < own and fits and np.all(_rounded(values, bits) == values):
             fine = bits == FLOAT32_BITS or float(steps.min()) < 2.0 ** (4 - bits)
             return bits if fine else own
     return own

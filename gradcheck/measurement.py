@@ -22,6 +22,7 @@ from gradcheck.noise import (
 )
 from gradcheck.oracles.finite_difference import Estimate, Level, Line, estimate, settled
 from gradcheck.probes import Probe, part_probe, tangent, tied
+from gradcheck.scales import rms
 from gradcheck.verdict import number
 
 TARGET = {53: 2.0**-30, 24: 2.0**-14}
@@ -100,7 +101,9 @@ class Measurement:
         self.audited, self.evaluator, self.allow, self.rng = audited, evaluator, allow, rng
         self.weights = np.array([flat(u) for u in audited.cotangents])
         native = evaluator.precision is None
-        self.base = flat(audited.outputs) if native else evaluator.values(evaluator.point)
+        self.base = (
+            evaluator.seen(flat(audited.outputs)) if native else evaluator.values(evaluator.point)
+        )
         self.sigma, self.radius = np.zeros(len(self.weights)), 1
         self.target: float = 0.0  # no bar need be smaller, relative to ‖x̄·v‖₂
         self.fine: dict[str, int] = {}
@@ -129,7 +132,7 @@ class Measurement:
         line.add(2.0 ** -round(TINY * bits))
         heard = [side for level in line.levels.values() for side in (level.up, level.down)]
         floor = rounding_floor(self.base, self.weights, bits)
-        self.sigma = np.maximum(floor, np.sqrt(np.mean(np.square(heard), axis=0)) if heard else 0.0)
+        self.sigma = np.maximum(floor, rms(heard) if heard else 0.0)
 
     def evaluator_of(self, names: Iterable[str]) -> Evaluator:
         """Returns the evaluator as fine as the function sees some primals."""
@@ -193,7 +196,8 @@ class Measurement:
     def walked_again(self, probed: Probed) -> Probed:
         """Walks a probe once more, its levels kept, after the noise was measured again."""
         if probed.outcome.status == "fail":
-            return replace(probed, line=replace(probed.line, sigma=self.sigma))
+            line = probed.line
+            return probed if line.woken else replace(probed, line=replace(line, sigma=self.sigma))
         return self.walked(probed.probe, probed.line.levels)
 
     def walked(self, probe: Probe, levels: dict[float, Level] | None = None) -> Probed:

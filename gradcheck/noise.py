@@ -10,6 +10,7 @@ import numpy as np
 from gradcheck import backends
 from gradcheck.errors import EvaluationError
 from gradcheck.evaluation import Direction, Evaluator, dot
+from gradcheck.scales import rms, seen_through
 
 JITTERS = 4
 """Jittered points for each radius: the standard deviation of 4 + 4 is within 0.4 to 2 of the truth
@@ -142,7 +143,7 @@ def symmetric_noise(
             there, here = evaluator.values(moved), evaluator.values(mirrored)
             if there.size == base.size == here.size:
                 sums.append(weights @ ((there - base) + (here - base)))
-        spread = np.sqrt(np.mean(np.square(sums), axis=0) / 6) if sums else spreads[0]
+        spread = rms(sums) / 6**0.5 if sums else spreads[0]
         spreads.append(np.where(np.isfinite(spread), spread, 0.0))
     return np.max(spreads, axis=0)
 
@@ -175,7 +176,7 @@ def gradient_noise(
 
 def rounding_floor(base: np.ndarray, weights: np.ndarray, bits: int) -> np.ndarray:
     """Returns the noise of rounding each output once, to half a unit in its last place."""
-    return np.sqrt(np.square(weights) @ np.square(ulps_of(base, bits)) / 12.0)
+    return seen_through(weights, ulps_of(base, bits)) / 12.0**0.5
 
 
 def ulps_of(base: np.ndarray, bits: int) -> np.ndarray:

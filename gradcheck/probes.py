@@ -130,6 +130,7 @@ def cotangents(outputs: Mapping[str, Any], rng: np.random.Generator) -> list[dic
     A scalar output is looked at with weight 1 (so that the gradients are those that the user
     knows) and with another weight; else one cotangent weighs all entries alike, and one weighs
     each by its own size, so that small outputs are not drowned by large ones (a zero has no size).
+    What is infinite (a mask of -inf) is not looked at.
     """
     shapes = {name: backends.coordinates(y) for name, y in outputs.items()}
     first = {name: signed(rng, shape) for name, shape in shapes.items()}
@@ -137,7 +138,11 @@ def cotangents(outputs: Mapping[str, Any], rng: np.random.Generator) -> list[dic
         one = {name: np.ones(shape) for name, shape in shapes.items()}
         return [one, {name: -u if np.all(u == 1.0) else u for name, u in first.items()}]
     second = {n: signed(rng, shape) * _level(outputs[n]) for n, shape in shapes.items()}
-    return [first, second]
+    return [_finite(u, outputs) for u in (first, second)]
+
+
+def _finite(u: Direction, outputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    return {n: np.where(np.isinf(backends.of(y).values(y)), 0.0, u[n]) for n, y in outputs.items()}
 
 
 def signed(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

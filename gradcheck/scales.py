@@ -1,5 +1,6 @@
 """How large the entries of an array are: the unit in which primals are moved and errors judged."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,28 @@ def length(values: np.ndarray) -> float:
     if not 0.0 < largest < np.inf:
         return largest
     return largest * float(np.linalg.norm(values / largest))
+
+
+def seen_through(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Returns ‖w·v‖₂ for each row w of weights.
+
+    >>> seen_through(np.array([[1.0, 1.0], [2.0, 0.0]]), np.array([3e200, 4e200]))
+    array([5.e+200, 6.e+200])
+    """
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        squares = np.square(weights) @ np.square(values)
+    if np.all((squares > SQUARES[0]) & (squares < SQUARES[1])):
+        return np.sqrt(squares)
+    return np.array([length(row * values) for row in weights])
+
+
+def rms(rows: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
+    """Returns the root mean square over rows.
+
+    >>> rms([np.array([3e200, 0.0]), np.array([4e200, 0.0])]) * 2**0.5
+    array([5.e+200, 0.e+000])
+    """
+    return np.array([length(column) for column in np.transpose(rows)]) / len(rows) ** 0.5
 
 
 def spread(x: Any) -> float:

@@ -254,6 +254,9 @@ def notes(m: Measurement, findings: Sequence[Finding]) -> tuple[str, ...]:
             f"the function was evaluated in {m.evaluator.precision}, the claim is "
             f"{native.precision(x).name}"
         )
+    if m.evaluator.blind is not None:
+        count = int(m.evaluator.blind.sum())
+        notes.append(f"{count} of {m.base.size} outputs are infinite, and are not looked at")
     if m.base.size > 1 and any(f.claimed is not None for f in findings):
         notes.append("gradients are those of ⟨ȳ, f⟩ for the cotangent ȳ that the seed draws")
     return tuple(notes)

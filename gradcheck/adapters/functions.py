@@ -11,9 +11,8 @@ from typing import Any
 
 from gradcheck import backends
 from gradcheck.adapters import conventions
-from gradcheck.adapters.primals import Primals, outputs, primals_of
+from gradcheck.adapters.primals import Primals, like_output, outputs, primals_of
 from gradcheck.errors import EvaluationError, InvalidInput, PullbackError
-from gradcheck.structure import rebuild
 from gradcheck.subject import Point, Pulled, Subject, copied
 
 
@@ -102,7 +101,7 @@ def _of_pair(f: Callable, vjp: Callable, primals: Primals, title: str) -> Calls:
         if not structure:
             function(point)
         args, kwargs = primals.arguments(point)
-        y_bar = rebuild(structure[0], "y", cotangents)
+        y_bar = like_output(structure[0], cotangents)
         return primals.pulled(call(vjp, (y_bar, *args), kwargs, title, PullbackError))
 
     def interleaved(cotangents: Point, point: Point, other: Point) -> Pulled:
@@ -149,13 +148,13 @@ def _of_rule(rule: Callable, primals: Primals, title: str) -> Calls:
 
     def pullback(cotangents: Point, point: Point) -> Pulled:
         y, pull = _apply(rule, primals, point, title)
-        return primals.pulled(call(pull, (rebuild(y, "y", cotangents),), {}, title, PullbackError))
+        return primals.pulled(call(pull, (like_output(y, cotangents),), {}, title, PullbackError))
 
     def interleaved(cotangents: Point, point: Point, other: Point) -> Pulled:
         y, pull = _apply(rule, primals, point, title)
-        y_bar = rebuild(y, "y", cotangents)
+        y_bar = like_output(y, cotangents)
         _apply(rule, primals, other, title)
-        call(pull, (rebuild(y, "y", copied(cotangents)),), {}, title, PullbackError)
+        call(pull, (like_output(y, copied(cotangents)),), {}, title, PullbackError)
         return primals.pulled(call(pull, (y_bar,), {}, title, PullbackError))
 
     return function, pullback, interleaved

@@ -21,13 +21,14 @@ from gradcheck.adapters.placing import detached, guessed, placed, updates, value
 from gradcheck.adapters.primals import (
     Primals,
     is_floating_tree,
+    like_output,
     outputs,
     part_of,
     primals_of,
     wider,
 )
 from gradcheck.errors import InvalidInput, PullbackError
-from gradcheck.structure import describe, rebuild
+from gradcheck.structure import describe
 from gradcheck.subject import Point, Pulled, Subject
 from gradcheck.verdict import Finding
 
@@ -112,7 +113,7 @@ def _subject(
             gradient.clear(thing)
         y, cache = methods.forward(thing, args)
         before = {n: value_at(place, thing) for n, (place, _) in plan.parameters.items()}
-        y_bar = rebuild(y, "y", cotangents)
+        y_bar = like_output(y, cotangents)
         returned = call(methods.backward, (thing, y_bar, args, cache), {}, title, PullbackError)
         pulled = _pulled(plan, inputs, thing, returned, before)
         return _times(pulled, y_bar) if methods.of_loss else pulled
@@ -153,7 +154,7 @@ def _plan(layer: Layer, pristine: Any, methods: Methods, primals: Primals, title
     args = tuple(primals.trees.values())
     y, cache = methods.forward(after, args)
     ones = {path: _ones(leaf) for path, leaf in outputs(y, title).items()}
-    y_bar = rebuild(y, "y", ones)
+    y_bar = like_output(y, ones)
     returned = call(methods.backward, (after, y_bar, args, cache), {}, title, PullbackError)
     decayed: list[Finding] = []
     if layer.parameters is not None:

@@ -142,22 +142,30 @@ def primals_of(
 
 
 def outputs(returned: Any, name: str) -> dict[str, Any]:
-    """Returns the arrays that a function returned, by name; a single one is called "y".
+    """Returns the floating arrays that a function returned, by name; a single one is called "y".
+
+    What stands beside them (the indices of a maximum, a mask, None) has no derivative.
 
     Raises:
-        EvaluationError: it returned None, or something that is not a floating array.
+        EvaluationError: it returned None, or nothing that is a floating array.
     """
-    found = leaves(returned, "y")
-    if not found:
+    everything = leaves(returned, "y")
+    found = {path: leaf for path, leaf in everything.items() if backends.is_floating(leaf)}
+    if found:
+        return found
+    if not everything:
         raise EvaluationError(f"{name} returned {describe(returned)}: wanted an array")
-    for path, leaf in found.items():
-        if not backends.is_floating(leaf):
-            which = "" if path == "y" else f" as {path}"
-            raise EvaluationError(
-                f"{name} returned {describe(leaf)}{which}: wanted a floating array "
-                "(or a tuple or mapping of them); return the output, do not only store it"
-            )
-    return found
+    path, leaf = next(iter(everything.items()))
+    which = "" if path == "y" else f" as {path}"
+    raise EvaluationError(
+        f"{name} returned {describe(leaf)}{which}: wanted a floating array "
+        "(or a tuple or mapping of them); return the output, do not only store it"
+    )
+
+
+def like_output(y: Any, cotangents: Point) -> Any:
+    """Returns cotangents in the structure of the output: None for what has no derivative."""
+    return rebuild(y, "y", dict.fromkeys(leaves(y, "y")) | dict(cotangents))
 
 
 def structure_finding(message: str) -> Finding:

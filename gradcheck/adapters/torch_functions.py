@@ -14,11 +14,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from gradcheck import backends
 from gradcheck.adapters.functions import call, function_subject, name_of
 from gradcheck.adapters.primals import Primals, outputs, part_of, primals_of, wider
 from gradcheck.errors import EvaluationError, InvalidInput, PullbackError
-from gradcheck.structure import leaves
+from gradcheck.structure import describe, leaves
 from gradcheck.subject import Point, Pulled, Subject
 from gradcheck.verdict import Finding
 
@@ -114,12 +116,19 @@ def _subject(made: Call, wrt: Sequence[str | int] | str | None, title: str) -> S
     native = part_of({**made.primals.point, **made.parameters}, wrt, tuple(made.primals.trees))
     left_out = {n: x for n, x in made.primals.point.items() if n not in native}
     constants = {**made.primals.constants, **left_out}
+    # A sparse tensor is handed on as it is: it has no memory layout, and no rows to take.
+    constants = {n: x for n, x in constants.items() if _is_strided(x)}
 
     def evaluated(point: Point) -> dict[str, Any]:
         precision = wider(point, native)
         held = {n: point.get(n, p) for n, p in made.parameters.items()}
         args, kwargs = made.primals.arguments({**_cast(constants, precision), **point})
-        return outputs(made.run(args, kwargs, _cast(held, precision), precision), title)
+        returned = made.run(args, kwargs, _cast(held, precision), precision)
+        found = {n: y for n, y in outputs(returned, title).items() if torch.is_tensor(y)}
+        if not found:
+            message = f"{title} returned {describe(returned)}: wanted a tensor (item() cuts it off)"
+            raise EvaluationError(message)
+        return found
 
     def function(point: Point) -> dict[str, Any]:
         return {n: y.detach() for n, y in evaluated(point).items()}
@@ -147,7 +156,8 @@ def _subject(made: Call, wrt: Sequence[str | int] | str | None, title: str) -> S
                     raise PullbackError(raised) from cause
                 return Pulled({}, (misfit,))
         named = zip(inputs, answer, strict=True)
-        return Pulled({n: g.detach() for n, g in named if g is not None})
+        # A sparse gradient (of an embedding) stands for the dense one.
+        return Pulled({n: g.detach().to_dense() for n, g in named if g is not None})
 
     def pushforward(point: Point, tangent: Mapping[str, Any]) -> dict[str, Any]:
         forward = torch.autograd.forward_ad
@@ -205,6 +215,17 @@ def _module_call(
             f"{title} cannot be copied ({type(cause).__name__}: {cause}), and a module is only "
             "ever checked on a copy: pass a function of tensors instead"
         ) from cause
+    if isinstance(module, torch.jit.ScriptModule):
+        raise InvalidInput(
+            f"{title} is compiled by torch.jit, which does not let its parameters be replaced: "
+            "pass the module as it was before that, or a function of its input, lambda x: module(x)"
+        )
+    arrays = [n for n, leaf in leaves(tuple(args), "input").items() if isinstance(leaf, np.ndarray)]
+    if arrays:
+        raise InvalidInput(
+            f"{arrays[0]} of {title} is a NumPy array, and a module takes tensors: pass "
+            "torch.from_numpy(x), in the dtype of the parameters"
+        )
     if not args:
         raise InvalidInput(f"no input given: pass those of {title}.forward, gradcheck.check(…, x)")
     floating = _floating(twin.forward, args)
@@ -247,6 +268,11 @@ def _requiring(
     data = [key if isinstance(key, str) else names[key] for key in floating if key not in marked]
     said = f"{', '.join(data)}: no gradient is required, so taken as data; wrt=... differentiates"
     return marked, (said,)
+
+
+def _is_strided(x: Any) -> bool:
+    torch = sys.modules["torch"]
+    return getattr(x, "layout", torch.strided) is torch.strided
 
 
 def _requires(leaf: Any) -> bool:

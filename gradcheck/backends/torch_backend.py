@@ -21,8 +21,7 @@ class TorchBackend:
         return tensor is not None and issubclass(kind, tensor)
 
     def is_floating(self, x: Any) -> bool:
-        dense = x.layout is _torch().strided and not x.is_quantized
-        return dense and (x.is_floating_point() or x.is_complex())
+        return _is_strided(x) and not x.is_quantized and (x.is_floating_point() or x.is_complex())
 
     def is_complex(self, x: Any) -> bool:
         return x.is_complex()
@@ -56,8 +55,9 @@ class TorchBackend:
         return tensor.to(torch.float64).numpy(force=True)
 
     def same(self, x: Any, y: Any) -> bool:
-        if x.shape != y.shape or x.dtype != y.dtype:
+        if x.shape != y.shape or x.dtype != y.dtype or x.layout is not y.layout:
             return False
+        x, y = _dense(x), _dense(y)
         if not self.is_floating(x):
             return _torch().equal(x, y)
         return _torch().allclose(x, y, rtol=0.0, atol=0.0, equal_nan=True)
@@ -70,13 +70,15 @@ class TorchBackend:
         both = self.owns(x.__class__) and self.owns(y.__class__)
         if not both or x.numel() == 0 or y.numel() == 0:
             return False
+        if not (_is_strided(x) and _is_strided(y)):  # a sparse tensor has no memory of its own kind
+            return False
         return x.device == y.device and overlap(_addresses(x), _addresses(y))
 
     def broadcast(self, x: Any) -> Any:
         return x.new_ones(()).expand(x.shape) if x.numel() > 1 else x
 
     def layouts(self, x: Any) -> Iterator[tuple[str, Any]]:
-        if x.dim() == 0 or x.numel() < 2:
+        if x.dim() == 0 or x.numel() < 2 or not _is_strided(x):
             return
         swapped = x.transpose(0, -1).clone(memory_format=_torch().contiguous_format)
         swapped = swapped.transpose(0, -1)
@@ -93,6 +95,14 @@ class TorchBackend:
         # Not view_as_complex: it refuses what has no entries.
         tensor = torch.complex(tensor[..., 0], tensor[..., 1]) if x.is_complex() else tensor
         return tensor.to(x.device)
+
+
+def _is_strided(x: Any) -> bool:
+    return x.layout is _torch().strided
+
+
+def _dense(x: Any) -> Any:
+    return x if _is_strided(x) else x.to_dense()
 
 
 @lru_cache

@@ -19,7 +19,7 @@ from gradcheck.contract.determinism import ACCUMULATES, backward_again, forward_
 from gradcheck.contract.layout import layouts
 from gradcheck.contract.linearity import linear
 from gradcheck.contract.mutation import guarded
-from gradcheck.contract.overflow import overflowing
+from gradcheck.contract.overflow import infinite, overflowing
 from gradcheck.contract.randomness import random_kept, random_states, repeated
 from gradcheck.contract.state import stale
 from gradcheck.errors import EvaluationError
@@ -92,6 +92,7 @@ def audit(
     if not lean:
         evaluator, outputs, drawn = forward_again(evaluator, outputs)
     evaluator, ordinary, overflown = overflowing(evaluator, outputs)
+    evaluator = replace(evaluator, blind=infinite(ordinary))
     findings += [*mutated, *drawn, *overflown]
 
     names = tuple(evaluator.subject.point)
@@ -120,6 +121,10 @@ def audit(
         findings += aliasing.reused(pulled.cotangents, raw)
     sound = _sound(names, pulled, bad)
     missing = tuple(name for name in sound if name not in pulled.cotangents)
+    if evaluator.blind is not None and any(finding.kind == "not_finite" for finding in bad):
+        # Where outputs are infinite the slopes may be so by right: nothing can be said.
+        audited = replace(audited, evaluator=replace(audited.evaluator, blind=None))
+        bad = [replace(f, severity="warning") if f.kind == "not_finite" else f for f in bad]
     everything = (*findings, *bad, *again)
     return replace(audited, gradients=gradients, sound=sound, missing=missing, findings=everything)
 

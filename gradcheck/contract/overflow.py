@@ -1,4 +1,4 @@
-"""A value that is infinite or NaN in the primals' own dtype, and an ordinary number in float64."""
+"""Values that are not finite: in the primals' own dtype only, or in some outputs by intent."""
 
 from dataclasses import replace
 from typing import Any
@@ -35,6 +35,12 @@ def overflowing(evaluator: Evaluator, outputs: Point) -> tuple[Evaluator, Point,
         "exponentials, squares and products (subtract the maximum, divide by a norm)"
     )
     return wide, ordinary, [Finding(kind="overflow", message=message)]
+
+
+def infinite(outputs: Point) -> np.ndarray | None:
+    """Returns which outputs are infinite, as one flat mask; None where none is, or all are."""
+    found = np.isinf(flat(outputs))
+    return found if found.any() and not found.all() else None
 
 
 def _is_ordinary(wide: Any, narrow: Any) -> bool:

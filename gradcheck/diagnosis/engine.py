@@ -123,10 +123,13 @@ def _explanations(evidence: Evidence) -> Iterator[tuple[Row, Candidate, float]]:
 
 
 def _candidates(row: Row, evidence: Evidence) -> Iterator[Candidate]:
-    """Yields the hypotheses of a row; none further where one does not fit the arrays' shapes."""
+    """Yields the hypotheses of a row; none further where one does not fit the arrays' shapes.
+
+    Nor where its numbers leave the range of float64.
+    """
     try:
         yield from row.candidates(evidence)
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, ArithmeticError):
         return
 
 

@@ -52,6 +52,9 @@ NEAT_BITS = 14.0
 NEARLY_ONE = 3e-2
 """A factor so near to one is no forgotten one, but a constant that differs."""
 
+USUAL = 1e100
+"""No constant of a formula is above it, or below its inverse."""
+
 
 _KNOWN: WeakKeyDictionary[Evidence, tuple[Known, ...]] = WeakKeyDictionary()
 
@@ -116,8 +119,13 @@ def _lengths(evidence: Evidence) -> dict[int, str]:
 def _constants(evidence: Evidence) -> Iterator[tuple[str, float]]:
     for name, q in evidence.quantities.items():
         x = np.asarray(q)
-        if x.size == 1 and x.dtype.kind in "iuf" and x.item() not in (0, 1):
+        if x.size == 1 and x.dtype.kind in "iuf" and _is_usual(x.item()):
             yield name, float(x.item())
+
+
+def _is_usual(value: float) -> bool:
+    """Whether a constant says something, and its square is a number."""
+    return 1 / USUAL < abs(value) < USUAL and value != 1
 
 
 def fitted(evidence: Evidence, x: Array) -> tuple[float, float]:

@@ -23,6 +23,7 @@ import numpy as np
 from gradcheck import backends
 from gradcheck.evaluation import Direction, Evaluator, dot, weight
 from gradcheck.noise import FLOAT32_BITS, Z
+from gradcheck.scales import rms, seen_through
 
 COLUMNS = 4
 """Richardson columns k = 0 … 3: the median bar in float64 is 1.4e-10, 2e-12, 5e-13 of the gradient
@@ -62,7 +63,14 @@ UNSURE = 2.0**-4
 then wrong only beyond twice this share of the gradient (the kinks' own errors are of 1e-2)."""
 
 MOST_DOUBLINGS = 12
-LONGEST = 8.0
+LONGEST, FARTHEST = 8.0, 2.0**1000
+
+FAR, UNSEEN, SEEN = 0.4, 0.5, 2.0**-7
+"""Of primals so small that the longest step is above 2^(FAR p) times their scale, the first step is
+one at which the outputs move by more than 2^-(UNSEEN p) and less than SEEN of themselves."""
+
+LISTENING, HEARD = 2.0**-20, 7
+"""Around such a step so many points are heard, this share of it apart: too close to show a bend."""
 
 FINE_RATIO = 8.0
 """Ratio of the steps that look for kinks below the ladder."""
@@ -134,6 +142,7 @@ class Line:
         gradients: the claimed pullback of each cotangent.
         tangent: v.
         sigma: the noise of ⟨u, f⟩ for each cotangent.
+        woken: whether the noise was heard anew, at a far step.
     """
 
     evaluator: Evaluator
@@ -143,6 +152,7 @@ class Line:
     tangent: Direction
     sigma: np.ndarray
     levels: dict[float, "Level"] = field(default_factory=dict)
+    woken: bool = False
 
     def add(self, t: float) -> bool:
         """Evaluates the level t; returns whether both sides are finite."""
@@ -201,12 +211,27 @@ class Line:
         A bias of 1e-12 stands among activations of 1, and only steps of that size show anything.
         """
         largest = max(float(np.max(np.abs(v), initial=0.0)) for v in self.tangent.values())
-        return max(0.5, LONGEST / largest) if largest > 0 else 0.5
+        return float(np.clip(LONGEST / largest, 0.5, FARTHEST)) if largest > 0 else 0.5
 
     @property
     def steps(self) -> list[float]:
         """The steps of the valid levels, the coarsest first."""
         return sorted(self.levels, reverse=True)
+
+    def heard_at(self, t: float) -> None:
+        """Raises the noise to what is heard around a far step.
+
+        An ulp of a tiny primal moves nothing inside, so that nothing is heard at the point (30 - x
+        has the spacing of 30).
+        """
+        seen = [self._side(t * (1.0 + k * LISTENING))[0] for k in range(HEARD)]
+        if any(y.size != self.base.size for y in seen):
+            return
+        values = np.array([self.weights @ (y - self.base) for y in seen])
+        bends = values[2:] - 2 * values[1:-1] + values[:-2]
+        noise = rms(bends) / 6.0**0.5
+        self.sigma = np.where(np.isfinite(noise), np.maximum(self.sigma, noise), self.sigma)
+        self.woken = True
 
     def central(self, t: float) -> np.ndarray:
         """Returns R(t) / 2t."""
@@ -235,13 +260,13 @@ def _level(
     up, down = weights @ ahead, weights @ behind
     both = weights @ (ahead + behind) / 2
     apart = np.abs(weights) @ np.abs(ahead - behind) / 2
-    squares = np.maximum(np.square(ahead + behind) / 4, np.square(ahead))
+    farther = np.maximum(np.abs(ahead + behind) / 2, np.abs(ahead))
     return Level(
         up=up - forward,
         down=down - backward,
         low=both - apart - claimed,
         high=both + apart - claimed,
-        moved=np.sqrt(np.square(weights) @ squares),
+        moved=seen_through(weights, farther),
         claimed=forward + backward,
     )
 
@@ -403,7 +428,7 @@ def _largest_change(line: Line, k: int) -> float:
 
 def _start(line: Line) -> bool:
     """Evaluates the first levels, further down where the function is not finite there."""
-    t = line.evaluator.first_step
+    t = _waking(line)
     smallest = 2.0 ** -(line.evaluator.bits - 4)
     while not line.add(t):
         t /= 16
@@ -412,6 +437,37 @@ def _start(line: Line) -> bool:
     for _ in range(FIRST_LEVELS - 1):
         line.add(line.steps[-1] / 2)
     return True
+
+
+def _waking(line: Line) -> float:
+    """Returns the step to start with: a far one where the usual one is not seen.
+
+    So it is with tiny primals (an exponential at 1e-50). Far steps are tried in jumps that double,
+    then halved in between until outputs move, by little.
+    """
+    first, bits = line.evaluator.first_step, line.evaluator.bits
+    unseen = 2.0 ** -(UNSEEN * bits)
+    if line.longest < 2.0 ** (FAR * bits) or not line.add(first) or _moves(line, first) > unseen:
+        return first
+    below, jump = np.log2(first), 1.0
+    above = np.log2(line.longest)
+    while (exponent := min(below + jump, (below + above) / 2)) < above - 1:
+        t = 2.0 ** float(np.round(exponent))
+        share = _moves(line, t) if line.add(t) else np.inf
+        if unseen < share < SEEN:
+            break
+        below, above = (below, exponent) if share >= SEEN else (exponent, above)
+        jump *= 2
+    line.levels.clear()
+    line.heard_at(t := 2.0 ** float(np.round(exponent)))
+    return t
+
+
+def _moves(line: Line, t: float) -> float:
+    """Returns by which share of themselves the outputs move at a step, where that is the most."""
+    size = seen_through(line.weights, line.base)
+    shares = line.levels[t].moved / np.where(size > 0, size, np.finfo(np.float64).tiny)
+    return float(np.max(shares))
 
 
 def _ratio(line: Line) -> float:
@@ -449,7 +505,7 @@ def _tableau(line: Line) -> Estimate:
         step=float(steps[0]),
         sensitivity=line.sensitivity(),
         slowest=np.min([line.levels[t].moved / t for t in steps], axis=0),
-        size=np.sqrt(np.square(line.weights) @ np.square(line.base)),
+        size=seen_through(line.weights, line.base),
         still=line.levels[line.steps[0]].moved <= Z * np.sqrt(2.0) * line.sigma,
         kinked=nothing.astype(bool),
         low=nothing,

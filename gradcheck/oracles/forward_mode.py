@@ -23,7 +23,7 @@ def forward_mode(evaluator: Evaluator, base: np.ndarray, tangent: Direction) -> 
         return None
     evaluator.meter.evaluated()
     try:
-        values = flat(pushforward(evaluator.point, tangent))
+        values = evaluator.seen(flat(pushforward(evaluator.point, tangent)))
     except EvaluationError:
         return None
     return values if values.size == base.size and np.isfinite(values).all() else None

@@ -173,3 +173,47 @@ def test_equal_primals_of_a_smooth_function_are_no_ties():
     halves = lambda u, a, b: (u * b / 2, 1.5 * u * a)  # noqa: E731
     verdict = gradcheck.check(lambda a, b: a * b, a, a.copy(), vjp=halves, seed=0)
     assert {f.primal for f in verdict.findings} == {"a", "b"}, str(verdict)
+
+
+HUGE = st.lists(st.floats(-5.0, 700.0), min_size=1, max_size=4).map(np.array)
+
+
+@given(HUGE, SEEDS)
+@settings(max_examples=40, deadline=None)
+def test_outputs_whose_squares_overflow_are_compared_as_any_others(x, seed):
+    right = gradcheck.check(np.exp, x, vjp=lambda u, x: u * np.exp(x), seed=seed)
+    wrong = gradcheck.check(np.exp, x, vjp=lambda u, x: 1.5 * u * np.exp(x), seed=seed)
+    assert (right.status, wrong.status) == ("pass", "fail")
+
+
+@given(st.integers(1, 11), SEEDS)
+@settings(max_examples=40, deadline=None)
+def test_a_mask_of_minus_infinity_leaves_the_other_outputs_to_compare(count, seed):
+    rng = np.random.default_rng(seed)
+    mask = np.where(rng.permutation(12).reshape(4, 3) < count, -np.inf, 0.0)
+    x = rng.normal(size=(4, 3))
+    slope = np.where(mask == 0.0, 1.0, 0.0)
+    right = gradcheck.check(lambda x: x + mask, x, vjp=lambda u, x: u * slope, seed=seed)
+    wrong = gradcheck.check(lambda x: x + mask, x, vjp=lambda u, x: 1.5 * u * slope, seed=seed)
+    assert (right.status, wrong.status) == ("pass", "fail")
+    assert any("outputs are infinite" in note for note in right.notes)
+
+
+NEXT_TO_ONE = {
+    "exp": (np.exp, lambda u, x: u * np.exp(x)),
+    "tanh": (lambda x: np.tanh(1 + x), lambda u, x: u * (1 - np.tanh(1 + x) ** 2)),
+    "relu": (lambda x: np.maximum(x, 0) + 1, lambda u, x: u * (x > 0)),
+    "sum": (lambda x: 1 + x.sum(), lambda u, x: u * np.ones_like(x)),
+}
+
+
+@pytest.mark.parametrize("name", NEXT_TO_ONE)
+@given(decades=st.floats(-250, -1), seed=SEEDS, factor=st.sampled_from([1.5, -1.0, 0.5]))
+@settings(max_examples=25, deadline=None)
+def test_primals_far_below_an_ulp_of_the_outputs_are_judged(name, decades, seed, factor):
+    f, vjp = NEXT_TO_ONE[name]
+    x = np.random.default_rng(seed).normal(size=(3, 4)) * 10.0**decades
+    x[0, 0] = abs(x[0, 0])  # one unit at least is alive
+    assert gradcheck.check(f, x, vjp=vjp, seed=seed).status == "pass"
+    wrong = gradcheck.check(f, x, vjp=lambda u, x: factor * vjp(u, x), seed=seed)
+    assert wrong.status == "fail"

@@ -365,3 +365,65 @@ def test_numpy_and_torch_agree_on_the_same_check():
     pairs = zip(ours.findings, theirs.findings, strict=True)
     assert all(a.kind == b.kind and a.indices == b.indices for a, b in pairs)
     assert ours.findings[0].ratio == pytest.approx(theirs.findings[0].ratio, rel=1e-6)
+
+
+WITH_MORE = {
+    "indices of the maxima": lambda x: torch.max(x, 1),
+    "indices of the largest": lambda x: torch.topk(x, 2),
+    "a mask": lambda x: {"y": x.sin(), "mask": x > 0},
+    "None": lambda x: (x.sin(), None),
+    "a number": lambda x: (x.sin(), 3.0),
+}
+
+
+@pytest.mark.parametrize("name", WITH_MORE)
+def test_what_has_no_derivative_may_stand_beside_the_output(name):
+    assert gradcheck.check(WITH_MORE[name], draw(4, 3), seed=0).status == "pass"
+
+
+def test_what_is_only_a_mask_or_a_number_is_refused():
+    for f in (lambda x: x > 0, lambda x: x.sum().item()):
+        with pytest.raises(gradcheck.EvaluationError, match="wanted a"):
+            gradcheck.check(f, draw(4, 3), seed=0)
+
+
+class Doubling(torch.autograd.Function):
+    """A lookup whose backward is doubled where that is asked for."""
+
+    @staticmethod
+    def forward(ctx, table, rows, factor):
+        ctx.save_for_backward(rows)
+        ctx.shape, ctx.factor = table.shape, factor
+        return table[rows]
+
+    @staticmethod
+    def backward(ctx, u):  # pyright: ignore
+        (rows,) = ctx.saved_tensors
+        slopes = torch.sparse_coo_tensor(
+            rows[None], ctx.factor * u, ctx.shape, check_invariants=True
+        )
+        return slopes, None, None
+
+
+@pytest.mark.parametrize(("factor", "status"), [(1.0, "pass"), (2.0, "fail")])
+def test_a_sparse_gradient_stands_for_the_dense_one(factor, status):
+    rows = torch.tensor([1, 2, 2])
+    verdict = gradcheck.check(lambda t: Doubling.apply(t, rows, factor), draw(7, 3), seed=0)
+    assert verdict.status == status
+
+
+def test_an_embedding_with_sparse_gradients_and_a_sparse_factor_pass():
+    table = made(lambda: nn.Embedding(7, 3, sparse=True), torch.float64)
+    assert gradcheck.check(table, torch.tensor([1, 2, 2]), seed=0).status == "pass"
+    eye = torch.eye(3, dtype=torch.float64).to_sparse()
+    assert gradcheck.check(torch.sparse.mm, eye, draw(3, 4), seed=0).status == "pass"
+
+
+def test_what_a_module_cannot_take_is_said_in_the_callers_words():
+    linear = made(lambda: nn.Linear(3, 2))
+    with pytest.raises(gradcheck.InvalidInput, match="NumPy array, and a module takes tensors"):
+        gradcheck.check(linear, np.zeros((4, 3)))
+    with pytest.deprecated_call():
+        traced = torch.jit.trace(linear.double(), draw(4, 3))
+    with pytest.raises(gradcheck.InvalidInput, match=r"compiled by torch\.jit"):
+        gradcheck.check(traced, draw(4, 3))
