@@ -42,6 +42,8 @@ class Subject:
         pullback: (cotangents of the outputs, point) -> `Pulled`. As pure.
         interleaved: (cotangents, point, another point) -> `Pulled` at the first, the function
             having been evaluated at the other meanwhile; None where it remembers on purpose.
+        again: (cotangents, point) -> `Pulled` of a second forward and backward of one object; None
+            where no gradient could be left from the first, or some method of it resets them.
         pushforward: (point, tangent) -> ∂f/∂x · v by name, where a framework offers it.
         is_object: whether the gradients live in an object of the user's, by its own conventions.
         parameters: the names of those primals that an object holds, in order.
@@ -56,6 +58,7 @@ class Subject:
     function: Callable[[Point], Point]
     pullback: Callable[[Point, Point], Pulled]
     interleaved: Callable[[Point, Point, Point], Pulled] | None = None
+    again: Callable[[Point, Point], Pulled] | None = None
     pushforward: Callable[[Point, Mapping[str, Any]], Point] | None = None
     is_object: bool = False
     parameters: tuple[str, ...] = ()

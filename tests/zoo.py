@@ -554,7 +554,7 @@ class Row:
     make: Callable[[], Any]
     inputs: tuple
     primals: tuple[str, ...]
-    warns: bool = False
+    warns: str = ""
 
     @property
     def name(self) -> str:
@@ -568,12 +568,12 @@ ZOO = (
     Row(Dictionaries, (X,), ("x", "params.W", "params.b")),
     Row(PrefixedDictionaries, (X,), ("x", "params.W", "params.b")),
     Row(Lists, (X,), ("x", "params[0]", "params[1]")),
-    Row(Accumulating, (X,), ("x", "W", "b")),
-    Row(Updating, (X.T,), ("input", "weights", "bias"), warns=True),
-    Row(OwnRate, (X,), ("X", "W", "w0"), warns=True),
+    Row(Accumulating, (X,), ("x", "W", "b"), "accumulates"),
+    Row(Updating, (X.T,), ("input", "weights", "bias"), warns="parameters_updated"),
+    Row(OwnRate, (X,), ("X", "W", "w0"), warns="parameters_updated"),
     Row(Cached, (X.T,), ("A_prev", "W", "b")),
     Row(ReturnedDictionary, (X,), ("x", "W", "b")),
-    Row(Lazy, (X,), ("X", "parameters.W", "parameters.b")),
+    Row(Lazy, (X,), ("X", "parameters.W", "parameters.b"), "accumulates"),
     Row(ParameterObjects, (X,), ("x", "W.data", "b.data")),
     Row(ParameterList, (X,), ("x", "parameters()[0].data", "parameters()[1].data")),
     Row(Methods, (X,), ("x", "W", "b")),
@@ -595,11 +595,11 @@ ZOO = (
     Row(LossOfEachSample, (np.abs(X) + 0.1, np.eye(4)[[0, 1, 2, 3, 0]]), ("y_pred",)),
     Row(ParametersFirst, (X,), ("x", "W", "b")),
     Row(OwnNames, (X,), ("x", "kernel_", "b")),
-    Row(Flagged, (X, True), ("inputs",)),
+    Row(Flagged, (X, "parameters_updated"), ("inputs",)),
     Row(ReturnedByKey, (X,), ("params.W", "params.b")),
     Row(InputAndDictionary, (X,), ("x", "params.W", "params.b")),
     Row(ListsOfMatrices, (X,), ("x", "W[0]", "W[1]")),
-    Row(OptimizerInside, (X,), ("x", "W", "b"), warns=True),
+    Row(OptimizerInside, (X,), ("x", "W", "b"), warns="parameters_updated"),
     Row(ZeroBias, (X,), ("x", "W", "b")),
     Row(Slots, (X,), ("x", "scale")),
     Row(ScalarBias, (X,), ("x", "w", "b")),

@@ -176,6 +176,15 @@ def is_parameter_name(name: str) -> bool:
     return bool(match) and any(match[1] in map(plain, group) for group in PARAMETER_NAMES)
 
 
+def is_reset(name: str) -> bool:
+    """Returns whether a method of this name sets gradients to zero.
+
+    >>> is_reset("zero_grad"), is_reset("flush_gradients"), is_reset("forward")
+    (True, True, False)
+    """
+    return bool(re.match(r"_*(zero|reset|clear|flush|init|null).*(grad|deriv|delta)", plain(name)))
+
+
 def find_gradient(names: Iterable[str], parameter: str) -> str | None:
     """Returns the name under which the gradient of a parameter is kept, or None.
 

@@ -5,6 +5,7 @@ that caches, accumulated gradients and updates made inside backward cannot leak 
 into the next.
 """
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,7 +16,7 @@ from gradcheck import backends, replay
 from gradcheck.adapters import conventions
 from gradcheck.adapters.calls import Layer, Methods, forward_signature, methods_of
 from gradcheck.adapters.functions import call, name_of, scaled
-from gradcheck.adapters.objects import Place, attributes, cloned
+from gradcheck.adapters.objects import Place, attributes, cloned, resets
 from gradcheck.adapters.parameters import Gradient, discovered, explicit
 from gradcheck.adapters.placing import detached, guessed, placed, updates, value_at
 from gradcheck.adapters.primals import (
@@ -27,9 +28,9 @@ from gradcheck.adapters.primals import (
     primals_of,
     wider,
 )
-from gradcheck.errors import InvalidInput, PullbackError
+from gradcheck.errors import EvaluationError, InvalidInput, PullbackError
 from gradcheck.structure import describe
-from gradcheck.subject import Point, Pulled, Subject
+from gradcheck.subject import Point, Pulled, Subject, copied
 from gradcheck.verdict import Finding
 
 
@@ -107,9 +108,14 @@ def _subject(
         methods.forward(thing, prepared(thing, other))
         return pulled_by(thing, cotangents, at)
 
-    def pulled_by(thing: Any, cotangents: Point, at: Point) -> Pulled:
+    def again(cotangents: Point, at: Point) -> Pulled:
+        thing = cloned(pristine, wider(at, point))
+        pulled_by(thing, copied(cotangents), at)
+        return pulled_by(thing, cotangents, at, clear=False)
+
+    def pulled_by(thing: Any, cotangents: Point, at: Point, *, clear: bool = True) -> Pulled:
         args = prepared(thing, at)
-        for _, gradient in plan.parameters.values():
+        for _, gradient in plan.parameters.values() if clear else ():
             gradient.clear(thing)
         y, cache = methods.forward(thing, args)
         before = {n: value_at(place, thing) for n, (place, _) in plan.parameters.items()}
@@ -125,6 +131,7 @@ def _subject(
         function,
         pullback,
         interleaved=None if fresh else interleaved,
+        again=None if fresh or resets(pristine) else again,
         is_object=True,
         parameters=tuple(name for name in point if name in parameters),
         findings=plan.findings,
@@ -187,7 +194,38 @@ def _plan(layer: Layer, pristine: Any, methods: Methods, primals: Primals, title
         for name, (_, gradient) in taken.items()
         if gradient is not None
     ]
+    notes += [
+        f"{name}: the output depends on it, and no gradient for it was found, so it is taken as "
+        f'data; gradcheck.Layer(layer, parameters={{"{name}": "{name}"}}, gradients=...) names it'
+        for name in _unplaced(pristine, found, methods, args)
+    ]
     return Plan(inputs, homes, (*misfits, *problems, *decayed), undecided, tuple(notes))
+
+
+def _unplaced(
+    pristine: Any, found: Mapping[str, Any], methods: Methods, args: tuple[Any, ...]
+) -> list[str]:
+    """Returns the arrays that the output depends on and that are no parameter."""
+    everything = discovered(pristine, pristine, set(), every_array=True)
+    names = []
+    for name, (place, _) in everything.items():
+        value = value_at(place, pristine)
+        if name in found or not isinstance(value, np.ndarray):
+            continue
+        outcomes = []
+        for other in (value, value + (1.0 + np.abs(value)) / 2):
+            thing = cloned(pristine)
+            place.set(thing, other)
+            try:
+                y, _ = methods.forward(thing, copy.deepcopy(args))
+            except EvaluationError:
+                break
+            outcomes.append({path: detached(leaf) for path, leaf in outputs(y, "").items()})
+        if len(outcomes) == 2 and any(
+            not _is_same(y, outcomes[1].get(path)) for path, y in outcomes[0].items()
+        ):
+            names.append(name)
+    return names
 
 
 def _initialised(thing: Any, methods: Methods, primals: Primals, title: str) -> Any:

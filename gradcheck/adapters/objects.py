@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck import replay
+from gradcheck.adapters import conventions
 
 MAX_DEPTH = 6
 
@@ -111,6 +112,11 @@ def is_object(value: Any) -> bool:
 def walk(thing: Any, place: Place | None = None, depth: int = 0) -> Iterator[tuple[Place, Any]]:
     """Yields a thing and all of the user's objects below it, each once, with their places."""
     yield from _walk(thing, place or Place(), depth, set())
+
+
+def resets(thing: Any) -> bool:
+    """Returns whether a thing, or a part of it, has a method that sets gradients to zero."""
+    return any(conventions.is_reset(name) for _, part in walk(thing) for name in dir(type(part)))
 
 
 def cloned(thing: Any, precision: str | None = None) -> Any:

@@ -21,7 +21,7 @@ from gradcheck.contract.linearity import linear
 from gradcheck.contract.mutation import guarded
 from gradcheck.contract.overflow import infinite, overflowing
 from gradcheck.contract.randomness import random_kept, random_states, repeated
-from gradcheck.contract.state import stale
+from gradcheck.contract.state import added_up, filled_once, stale
 from gradcheck.errors import EvaluationError
 from gradcheck.evaluation import BudgetSpent, Evaluator
 from gradcheck.subject import Pulled, copied
@@ -56,6 +56,8 @@ class Row:
 
 AUDITS: tuple[Row, ...] = (
     Row("state between calls", lambda audited, rng, wrong: stale(audited, rng), 2),
+    Row("a cache filled once", filled_once, 1),
+    Row("gradients that add up", lambda audited, rng, wrong: added_up(audited), 0),
     Row("linearity", lambda audited, rng, wrong: linear(audited, rng), 0),
     Row("memory layout", lambda audited, rng, wrong: layouts(audited, rng), 3),
     Row("batches of one and of none", batches, 2),

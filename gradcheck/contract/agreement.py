@@ -23,9 +23,12 @@ bfloat16 it is an eighth of the gradient already."""
 
 def moved(point: Point, share: float, rng: np.random.Generator) -> dict[str, Any]:
     """Returns a point of which each entry is moved by up to a share of itself."""
-    names = tuple(point)
-    v = tangent(point, names, rng, relative=True)
-    return {name: backends.of(x).step(x, share, v[name]) for name, x in point.items()}
+    return stepped(point, share, tangent(point, tuple(point), rng, relative=True))
+
+
+def stepped(point: Point, t: float, v: Direction) -> dict[str, Any]:
+    """Returns those arrays of a point that a direction moves, at x + t v."""
+    return {name: backends.of(point[name]).step(point[name], t, d) for name, d in v.items()}
 
 
 def blur(audited: Audit, rng: np.random.Generator) -> dict[str, np.ndarray]:

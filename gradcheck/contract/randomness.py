@@ -51,7 +51,7 @@ def repeated(subject: Subject) -> Subject:
         with random_kept(states):
             return subject.pullback(cotangents, point)
 
-    return replace(subject, function=function, pullback=pullback, interleaved=None)
+    return replace(subject, function=function, pullback=pullback, interleaved=None, again=None)
 
 
 def _set(states: tuple[State, ...]) -> None:

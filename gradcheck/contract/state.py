@@ -1,13 +1,16 @@
-"""State between calls: a pullback must not read what a later forward, or its first call, left."""
+"""State between calls: a pullback must not read what another forward, or its first call, left."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 
-from gradcheck.contract.agreement import about, moved
-from gradcheck.contract.audited import Audit, read
+from gradcheck.contract.agreement import about, moved, stepped
+from gradcheck.contract.audited import Audit, is_far, read
+from gradcheck.contract.determinism import ACCUMULATES
 from gradcheck.errors import EvaluationError, PullbackError
-from gradcheck.subject import copied
+from gradcheck.evaluation import Direction, dot, flat, weight
+from gradcheck.probes import tangent
+from gradcheck.subject import Point, copied
 from gradcheck.verdict import Finding
 
 MOVES = (3.0, 0.75, 2.0**-6)
@@ -21,6 +24,25 @@ STALE = Finding(
     "a global, a buffer), or changes what it needs. Keep that apart for each call, or compute it "
     "from the primals",
 )
+
+FILLED_ONCE = Finding(
+    kind="stale",
+    severity="warning",
+    message="right at this point alone: at another one the pullback gives the very same gradient, "
+    "and the function has another slope there. Numbers that were worked out beforehand do so, and "
+    "a cache that is filled once: fill it anew in each call",
+)
+
+ADDS_UP = Finding(
+    kind=ACCUMULATES,
+    severity="warning",
+    message="a second forward and backward of the same object add to the gradient of the first, "
+    "and no method of it sets gradients to zero: overwrite them, or reset them between two steps",
+)
+
+OFF, AGREED, DIRECTIONS = 2.0**-3, 2.0**-3, 2
+"""A slope is another one where two steps put it so far from the claim, and agree among themselves
+to an eighth of that, along one of so many directions."""
 
 
 def stale(audited: Audit, rng: np.random.Generator) -> Iterator[Finding]:
@@ -46,3 +68,83 @@ def stale(audited: Audit, rng: np.random.Generator) -> Iterator[Finding]:
         if names:
             yield about(STALE, names)
         return
+
+
+def filled_once(
+    audited: Audit, rng: np.random.Generator, wrong: Collection[str] = ()
+) -> Iterator[Finding]:
+    """Pulls back at another point, where an unchanged gradient must fit an unchanged slope.
+
+    Args:
+        audited: what the audit left.
+        rng: draws the point.
+        wrong: primals that are wrong anyhow, and say nothing here.
+    """
+    evaluator = audited.evaluator
+    if evaluator.subject.is_object:  # each backward runs on a copy of its own
+        return
+    for share in MOVES:
+        other = moved(audited.point, share, rng)
+        try:
+            outputs = evaluator.outputs(other)
+            pulled = evaluator.pullback(audited.cotangents[0], outputs, copied(other))
+        except EvaluationError:
+            continue
+        old, new = audited.gradients[0], read(audited, pulled.cotangents)
+        same = [n for n in new if n not in wrong and np.any(old[n]) and _is_same(old[n], new[n])]
+        names = [n for n in same if _is_off(audited, other, outputs, {n: new[n]}, rng)]
+        if names:
+            yield about(FILLED_ONCE, names)
+        return
+
+
+def added_up(audited: Audit) -> Iterator[Finding]:
+    """Uses an object twice, as training does, where no method of it resets gradients."""
+    subject = audited.evaluator.subject
+    if subject.again is None:
+        return
+    audited.evaluator.meter.pullbacks += 2
+    y_bar = audited.y_bar(audited.cotangents[0])
+    try:
+        new = read(audited, subject.again(copied(y_bar), copied(audited.point)).cotangents)
+    except EvaluationError:
+        return
+    first, share = audited.gradients[0], audited.rounding
+    names = [
+        n
+        for n in subject.parameters
+        if n in new and np.any(first[n]) and not is_far(2 * first[n], new[n], share)
+    ]
+    if names:
+        yield about(ADDS_UP, names)
+
+
+def _is_same(old: np.ndarray, new: np.ndarray) -> bool:
+    return old.shape == new.shape and bool(np.array_equal(old, new))
+
+
+def _is_off(
+    audited: Audit, point: Point, outputs: Point, claim: Direction, rng: np.random.Generator
+) -> bool:
+    """Whether differences at a point deny a claim along one of some directions."""
+    return any(_denies(audited, point, outputs, claim, rng) for _ in range(DIRECTIONS))
+
+
+def _denies(
+    audited: Audit, point: Point, outputs: Point, claim: Direction, rng: np.random.Generator
+) -> bool:
+    evaluator, u = audited.evaluator, flat(audited.cotangents[0])
+    v = tangent(point, tuple(claim), rng, relative=True)
+    step = 2.0 ** -round(evaluator.bits / 4)
+    noise = 2.0 ** (4 - evaluator.bits) * float(np.abs(u) @ np.abs(flat(outputs))) / step
+    errors: list[float] = []
+    for t in (step, step / 2):
+        ahead, behind = (
+            evaluator.values({**point, **stepped(point, sign * t, v)}) for sign in (1.0, -1.0)
+        )
+        if not ahead.size == behind.size == u.size:
+            return False
+        errors.append(float(u @ (ahead - behind)) / (2 * t) - dot(claim, v))
+        if not abs(errors[-1]) > OFF * weight(claim, v) + noise:
+            return False
+    return abs(errors[0] - errors[1]) <= AGREED * abs(errors[1])

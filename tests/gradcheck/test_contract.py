@@ -317,7 +317,7 @@ def test_the_budget_goes_to_the_numbers_first(budget):
 def test_what_the_audits_cost():
     meter = Meter()
     assert not audited(lambda x, w: x @ w, X, X.T, vjp=_matrix_vjp, meter=meter)
-    assert meter.evaluations <= 9 and meter.pullbacks <= 16
+    assert meter.evaluations <= 10 and meter.pullbacks <= 17
 
 
 def _matrix_vjp(u, x, w):

@@ -74,6 +74,36 @@ def reused_activation() -> tuple[Any, None]:
     return rule, None
 
 
+def filled_once() -> tuple[Any, Any]:
+    """The cache is filled by the first call, and never again."""
+    cache: dict[str, Any] = {}
+
+    def f(x):
+        return np.sin(cache.setdefault("x", x.copy()) * 0 + x)
+
+    return f, lambda u, x: u * np.cos(cache.setdefault("x", x.copy()))
+
+
+class Adding:
+    """The gradients of its parameters are added to what is there."""
+
+    def __init__(self) -> None:
+        self.W, self.dW = W, np.zeros_like(W)
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W
+
+    def backward(self, u):
+        self.dW += self.x.T @ u
+        return u @ self.W.T
+
+
+class Resetting(Adding):
+    def zero_grad(self):
+        self.dW[...] = 0
+
+
 def memoised() -> tuple[Any, Any]:
     """A cache by content is right."""
     cache: dict[bytes, Any] = {}
@@ -161,6 +191,8 @@ def table_vjp(u: Any, table: Any) -> Any:
 BROKEN: dict[str, Case] = {
     "the cache is a global": made(stale_global, X, errors="stale"),
     "a buffer of the rule is used again": made(reused_activation, X, errors="stale"),
+    "a cache is filled once": made(filled_once, X, warnings="stale"),
+    "a layer adds to its gradients": case(Adding(), None, X, warnings="accumulates"),
     "accumulates": made(accumulating, X, errors="accumulates"),
     "accumulates in a buffer": made(accumulating_in_place, X, errors="accumulates"),
     "reads a cotangent in the order of memory": case(
@@ -234,6 +266,7 @@ BROKEN: dict[str, Case] = {
 
 KEPT: dict[str, Case] = {
     "a cache by content": made(memoised, X),
+    "a layer adds to gradients that it can reset": case(Resetting(), None, X),
     "one buffer for all answers": made(one_buffer, X, warnings="aliased"),
     "the cotangent for both": case(
         lambda a, b: a + b, lambda u, a, b: (u, u), X, X, warnings="aliased"
