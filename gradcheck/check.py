@@ -9,6 +9,7 @@ import numpy as np
 
 from gradcheck import backends
 from gradcheck.adapters import reference_of, subject_of
+from gradcheck.constants import excused
 from gradcheck.contract import Audit, audit, further, random_kept
 from gradcheck.cost import planned
 from gradcheck.errors import InvalidInput
@@ -236,7 +237,7 @@ def walked(m: Measurement, point: Mapping[str, Any]) -> Iterator[Probed]:
 
 
 def looked_closer(m: Measurement, probed: list[Probed]) -> tuple[Measurement, list[Probed]]:
-    """Returns the probes after the noise, kinks, exact routes and inner rounding were looked at."""
+    """Returns the probes after noise, kinks, exact routes, inner rounding, and constants."""
     if any(p.outcome.status == "fail" for p in probed):
         m.listen_again()
         probed = [m.walked_again(p) for p in probed]
@@ -247,7 +248,7 @@ def looked_closer(m: Measurement, probed: list[Probed]) -> tuple[Measurement, li
     probed = sharpened(m, probed)
     if m.behind_rounding(probed):
         probed = [m.walked(p.probe) if p.outcome.status == "fail" else p for p in probed]
-    return m, probed
+    return m, excused(m, probed)
 
 
 def _in_wide(

@@ -41,6 +41,13 @@ LOUD_ULPS = 2.0**12
 SEEN_ULPS = 2.0**6
 """A smooth function is asked for a move that should be so many ulps, by what a crossing does."""
 
+BELOW_FORMATS = 2.0**-11
+"""A move of such a share of an entry is below the spacing of the half precisions."""
+
+FURTHER, LOOSELY = 4.0, 1.25
+"""What moves smoothly moves so many times as far at so many times the step, to a quarter; what
+crosses the spacing of a format by chance does not."""
+
 HALF = 2.0**-5
 """A share of an entry that shows its slope through float16 and bfloat16."""
 
@@ -55,6 +62,8 @@ WIDE_BITS = 7
 VISIBLE_ULPS = 8.0
 """An output that moves at a large jitter would, were it smooth, move by so many ulps at a small
 one; where it stands still there, it moves in steps."""
+
+NARROW_JITTERS = 3
 
 UNLIKE = 0.5
 """A claim that misses so much of what a large jitter does may be that of a quantiser."""
@@ -104,16 +113,24 @@ def _is_suspicious(
     bits = evaluator.bits
     wide, far = 2 ** (bits - 1 - WIDE_BITS), far_ulps(bits)
     (large,), (linear,) = jitters(evaluator, base, gradients, wide, 1, rng, name)
-    (small,), _ = jitters(evaluator, base, gradients, far, 1, rng, name)
-    if not (np.isfinite(large).all() and np.isfinite(small).all()):
+    # In float32 a scalar moves by chance as it should, through a half precision.
+    asked = NARROW_JITTERS if bits <= FLOAT32_BITS else 1
+    smalls, nears = jitters(evaluator, base, gradients, far, asked, rng, name)
+    if not (np.isfinite(large).all() and np.isfinite(smalls).all()):
         return False
     visible = np.abs(large) > VISIBLE_ULPS * ulps_of(base, bits) * (wide / far)
-    frozen = visible & (small == 0)
-    found = weights @ large
-    sizes = np.maximum(np.abs(found), np.abs(linear))
-    loud = sizes > VISIBLE_ULPS * (np.abs(weights) @ ulps_of(base, bits))
-    unlike = (np.abs(found - linear) > UNLIKE * sizes) & loud
-    return bool(np.sum(frozen) > FROZEN * np.sum(large != 0) or unlike.any())
+    frozen = visible & np.all(smalls == 0, axis=0)
+    rounding = VISIBLE_ULPS * (np.abs(weights) @ ulps_of(base, bits))
+    pairs = [(weights @ large, linear)]
+    pairs += [(weights @ small, near) for small, near in zip(smalls, nears, strict=True)]
+    unlike = any(_is_unlike(found, claimed, rounding) for found, claimed in pairs)
+    return bool(np.sum(frozen) > FROZEN * np.sum(large != 0) or unlike)
+
+
+def _is_unlike(found: np.ndarray, claimed: np.ndarray, rounding: np.ndarray) -> bool:
+    """Whether a move through some cotangent is another one than the claim says, loudly."""
+    sizes = np.maximum(np.abs(found), np.abs(claimed))
+    return bool(np.any((np.abs(found - claimed) > UNLIKE * sizes) & (sizes > rounding)))
 
 
 def is_behind_rounding(line: Line, name: str, k: int, rng: np.random.Generator) -> bool:
@@ -164,8 +181,11 @@ def _by_entries(evaluator: Evaluator, base: np.ndarray, name: str, rng: np.rando
     ]
     entries = [entry for entry in drawn if entry[2] >= LOUD_ULPS]
     least = 2.0 ** -(evaluator.bits * 2 / 3)
-    own = [_jump(evaluator, base, n, i, max(least, SEEN_ULPS / jump)) for n, i, jump in entries]
-    if not entries or any(own):
+    small = [(n, i, max(least, SEEN_ULPS / jump)) for n, i, jump in entries]
+    small = [(n, i, t) for n, i, t in small if t <= BELOW_FORMATS] or small
+    moving = [(n, i, t, d) for n, i, t in small if (d := _jump(evaluator, base, n, i, t)) > 0]
+    in_step = [_jump(evaluator, base, n, i, FURTHER * t) / d for n, i, t, d in moving]
+    if not entries or (moving and sum(map(_is_in_step, in_step)) >= len(moving) / 2):
         return evaluator.bits
     scales = [(bits, share) for bits, share in FORMATS if bits < evaluator.bits]
     seen = [
@@ -178,6 +198,10 @@ def _by_entries(evaluator: Evaluator, base: np.ndarray, name: str, rng: np.rando
     )
     steps = [_jump(evaluator, base, n, i, share, GROWN) > 0 for n, i, _ in entries]
     return 0 if sum(steps) > len(entries) / 2 else bits
+
+
+def _is_in_step(ratio: float) -> bool:
+    return FURTHER / LOOSELY < ratio < FURTHER * LOOSELY
 
 
 def _drawn(point: Point, rng: np.random.Generator) -> list[tuple[str, int]]:

@@ -32,13 +32,20 @@ LEAST_ULPS = 3.5
 """Below so many bits above the last one (4.4 % in bfloat16, 0.6 % in float16) nothing is accused:
 the few entries of a small problem are rounded alike in many probes."""
 
+REST_ULPS = 4.5
+"""The same of a rest: two close steps round alike where outputs saturate (0.75 % in float16)."""
+
 BENT = 0.125
 """Where the function's own slopes differ by so much of themselves, squared, from one step to the
 next, it is not straight over either: the claim is compared with nothing (sin 100x, the layer norm
 of inputs far from zero). What stands still differs by 0.25, what has nothing in common by 2."""
 
-SHRINKS = 3.0
-"""What shrinks more, squared, from one step to the next is truncation (5, of cubic terms)."""
+STRAIGHT = 3.0
+"""Two steps agree on a gain where they differ by no more than a third of it, besides noise."""
+
+SHRINKS = 2.0
+"""What shrinks more, squared, from one step to the next is truncation (5, of cubic terms; 3 where
+rounding is in it)."""
 
 
 @dataclass(frozen=True)
@@ -89,15 +96,16 @@ def regressed(lines: Sequence[Line], k: int, t: float) -> Gain | None:
     gains = [_slope(r, p) for r, p in zip(residual, claimed, strict=True)]
     rest = residual / lengths - np.array([[g] for g, _ in gains]) * claimed / lengths
     coarse, fine = _shared(rest[0], rest[1]), _shared(rest[1], rest[2])
-    left = fine[0] > max(ERRORS * fine[1], (least * size) ** 2) and fine[0] * SHRINKS > coarse[0]
+    rounding = 2.0 ** (REST_ULPS - usable[0].evaluator.bits) * size
+    left = fine[0] > max(ERRORS * fine[1], rounding**2) and fine[0] * SHRINKS > coarse[0]
     (first, e1), (second, e2) = gains[0], gains[1]
     is_bent = _is_bent((residual + claimed) / lengths)
     told = abs(first) > max(ERRORS * e1, least) and abs(second) > max(ERRORS * e2, least)
-    same = abs(first - second) <= AGREEMENT * np.hypot(e1, e2) + abs(second) / SHRINKS
+    same = abs(first - second) <= AGREEMENT * np.hypot(e1, e2) + abs(second) / STRAIGHT
     gaps = np.array([[lv.high[k] - lv.low[k] for lv in row] for row in levels]).mean(1) / steps
     deviation = np.sqrt(np.mean(np.square(residual[1] / steps[1])))
     kinked = bool(gaps[2] > gaps[0] / 2 and gaps[2] > deviation)
-    unseen = float(np.sqrt(ERRORS * fine[1])) / size if size > 0 else np.inf
+    unseen = float(np.sqrt(max(ERRORS * fine[1], fine[0]))) / size if size > 0 else np.inf
     return Gain(
         gain=second,
         error=e2,

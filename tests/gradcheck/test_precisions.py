@@ -275,3 +275,42 @@ def test_a_wrong_gradient_behind_rounding_is_found(name, factor):
         vjp = lambda u, x: factor * u * SLOPES[name](x)  # noqa: E731
         verdict = gradcheck.check(ROUNDED[name], values(seed), vjp=vjp, seed=seed)
         assert verdict.status == "fail", str(verdict)
+
+
+SIXTH = np.float64(np.float32(1 / 6))
+THROUGH_FLOAT32 = {
+    "a constant in float32": (lambda u, x: u * x**2 * 6 * SIXTH, "pass"),
+    "a factor further off": (lambda u, x: u * x**2 * (1 + 5e-7), "fail"),
+    "two factors": (lambda u, x: u * x**2 * np.where(x > 0, 1 + 6e-8, 1 - 6e-8), "fail"),
+}
+
+
+@pytest.mark.parametrize("name", THROUGH_FLOAT32)
+@given(seed=SEEDS)
+@settings(max_examples=20, deadline=None)
+def test_a_constant_rounded_to_float32_is_said_and_no_mistake(name, seed):
+    vjp, status = THROUGH_FLOAT32[name]
+    x = np.random.default_rng(seed).normal(size=(4, 5))
+    verdict = gradcheck.check(lambda x: x**3 / 3, x, vjp=vjp, seed=seed)
+    assert verdict.status == status
+    said = any("a constant of it is rounded" in c.reason for c in verdict.comparisons)
+    assert status == "pass" or not said
+
+
+@given(seed=SEEDS)
+@settings(max_examples=40, deadline=None)
+def test_a_scalar_behind_a_half_precision_is_never_accused(seed):
+    rng = np.random.default_rng(seed)
+    w, x = (rng.normal(size=shape).astype(np.float32) for shape in ((5, 3), (4, 5)))
+
+    def loss(x):
+        y = np.tanh(x.astype(np.float16) @ w.astype(np.float16)).astype(np.float32)
+        return np.mean(y**2, dtype=np.float32)
+
+    def slope(u, x):
+        y = np.tanh(x @ w)
+        return (u * 2 * y / np.float32(y.size) * (1 - y**2)) @ w.T
+
+    assert gradcheck.check(loss, x, vjp=slope, seed=seed).status != "fail"
+    doubled = gradcheck.check(loss, x, vjp=lambda u, x: 2 * slope(u, x), seed=seed)
+    assert doubled.status != "pass"
