@@ -19,6 +19,7 @@ from gradcheck.evaluation import BudgetSpent, Evaluator, flat
 from gradcheck.oracles.finite_difference import Line
 from gradcheck.scales import scale, seen_through
 from gradcheck.structure import entry
+from gradcheck.subject import Point
 from gradcheck.verdict import Finding, number
 
 WIDE = "float64"
@@ -76,6 +77,12 @@ def escalated(audited: Audit, agreement: float = AGREEMENT) -> Evaluator | None:
     return wide if np.all(np.abs(ours - theirs)[told] <= agreement * size) else None
 
 
+def has_longer(point: Point) -> bool:
+    """Returns whether arrays can be had in long double, and have more digits then."""
+    kinds = (isinstance(x, (np.ndarray, np.generic, float)) for x in point.values())
+    return LONG != WIDE and all(kinds) and any(np.asarray(x).dtype != LONG for x in point.values())
+
+
 def lengthened(audited: Audit) -> Audit | None:
     """Returns the audit with function and claim in long double; None where that cannot be had.
 
@@ -83,8 +90,7 @@ def lengthened(audited: Audit) -> Audit | None:
     claim (the tail of a gelu), disagrees by rounding that no step and no jitter shows; eleven more
     bits do.
     """
-    kinds = (isinstance(x, (np.ndarray, np.generic, float)) for x in audited.point.values())
-    if LONG == WIDE or not all(kinds):
+    if not has_longer(audited.point):
         return None
     wide = replace(audited.evaluator, precision=LONG)
     try:

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from gradcheck.comparison import ROUNDING_ULPS, Outcome, judged
 from gradcheck.contract import Audit
+from gradcheck.escalation import has_longer
 from gradcheck.evaluation import Evaluator, flat
 from gradcheck.fineness import HALF_BITS, fineness, is_behind_rounding
 from gradcheck.localisation import Located, natural_rounding
@@ -169,6 +171,11 @@ class Measurement:
             self.evaluator = replace(self.evaluator, rounded=rounded)
         return names
 
+    @cached_property
+    def has_longer(self) -> bool:
+        """Whether long double is asked before anything is called wrong: nothing need be allowed."""
+        return has_longer(self.audited.point)
+
     @property
     def oracle(self) -> str:
         """How the comparison rows call the oracle."""
@@ -180,7 +187,8 @@ class Measurement:
 
         See `natural_rounding` for the weights of the cotangent, and for parts of a primal.
         """
-        line_size, is_part = line.sizes[k], probe.part is not None
+        line_size = line.sizes[k]
+        is_part = probe.part is not None and not self.has_longer
         natural = sum(
             natural_rounding(self.weights, line.gradients, k, n, is_part=is_part)
             * float(np.max(np.abs(d), initial=0.0))

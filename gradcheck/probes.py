@@ -20,8 +20,8 @@ STEPS_OF_ONE_HALF = 64
 """Magnitudes are multiples of 1/128: exact in every floating dtype, bfloat16 included, so that a
 cotangent means the same to the claim and to the oracle."""
 
-STRATUM_BITS, STRATA = 12, 3
-"""Entries whose claims are within 2^12 of one another are moved together; what is below 2^-36 of
+STRATUM_BITS, STRATA = 12, 12
+"""Entries whose claims are within 2^12 of one another are moved together; what is below 2^-144 of
 the largest is one part with what is zero."""
 
 
