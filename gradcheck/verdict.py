@@ -21,7 +21,8 @@ JOINT = "all together"
 """The row of the probes that move every primal at once."""
 
 WIDTH = 80
-FINDINGS_SHOWN = 6
+SCREEN, HEAD, LONGEST = 24, 4, 9
+"""Lines of a screen, and at most of the first sentence and of each further one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +74,7 @@ class Finding:
         repair: what to do about it; the claim so repaired was compared, and it passes.
         confidence: how often such a diagnosis is right, from 0 to 1; None without one.
         alternatives: other kinds that explain the claim, with their confidence.
+        snippet: a few lines of Python that repeat the check and print this finding.
         severity: an "error" fails the check, a "warning" does not.
     """
 
@@ -90,7 +92,37 @@ class Finding:
     repair: str = ""
     confidence: float | None = None
     alternatives: tuple[tuple[str, float], ...] = ()
+    snippet: str = ""
     severity: Severity = "error"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Root:
+    """Where in a network a wrong gradient starts.
+
+    Attributes:
+        path: the part, as a person reaches it: `layers[2]`, `encoder[1].linear`; "" for the network
+            itself.
+        thing: what it is: the name of its type or function.
+        kind: "part" where the part by itself is wrong at what passes through it; "join" where all
+            of its own parts are right, and what joins them is not.
+        message: the sentence that a person reads.
+        findings: what is wrong with the part by itself; their primals are its own inputs and
+            parameters. Of a join, the cotangents that reach its parts wrongly, by their paths.
+        explains: the wrong gradients of the whole network that come from here.
+        snippet: a few lines of Python that repeat the check.
+
+    >>> Root(path="layers[2]", thing="Dense", kind="part", message="its input cotangent").path
+    'layers[2]'
+    """
+
+    path: str
+    thing: str
+    kind: Literal["part", "join"]
+    message: str
+    findings: tuple[Finding, ...] = ()
+    explains: tuple[str, ...] = ()
+    snippet: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +141,8 @@ class Verdict:
         seed: the seed that repeats this very check.
         notes: what a reader should know besides: the escalation used, kinks met, what is not
             covered.
+        roots: of a network, the parts where the wrong gradients start, in the order of the backward
+            pass: the first is the nearest to the output.
     """
 
     subject: str
@@ -120,6 +154,7 @@ class Verdict:
     pullbacks: int
     seed: int
     notes: tuple[str, ...] = ()
+    roots: tuple[Root, ...] = ()
 
     def raise_for_failure(self) -> "Verdict":
         """Returns the verdict itself if it is a pass.
@@ -142,6 +177,7 @@ class Verdict:
         data["findings"] = tuple(_finding(f) for f in data["findings"])
         data["comparisons"] = tuple(Comparison(**_numbers(c)) for c in data["comparisons"])
         data["notes"] = tuple(data["notes"])
+        data["roots"] = tuple(_root(r) for r in data.get("roots", ()))
         return cls(**_numbers(data))
 
     def __str__(self) -> str:
@@ -156,21 +192,48 @@ def status_of(findings: Sequence[Finding], comparisons: Sequence[Comparison]) ->
 
 
 def render(verdict: Verdict, width: int = WIDTH) -> Iterator[str]:
-    """Yields the lines of the verdict's plain text, at most about a screen."""
+    """Yields the lines of the verdict's plain text: a screen at most, the worst first."""
     head = f"{verdict.status.upper()}: {verdict.subject} — "
-    yield from _wrapped("", head + _summary(verdict), width, "      ")
-    for finding in verdict.findings[:FINDINGS_SHOWN]:
-        mark = "✗" if finding.severity == "error" else "!"
-        yield from _wrapped(f"  {mark} ", finding.message, width)
-    if len(verdict.findings) > FINDINGS_SHOWN:
-        yield f"  … and {len(verdict.findings) - FINDINGS_SHOWN} more of the same check"
-    for comparison in verdict.comparisons:
-        if comparison.status != "fail" and comparison.reason:
-            mark = "  ? " if comparison.status == "inconclusive" else "  · "
-            yield from _wrapped(mark, f"{comparison.primal}: {comparison.reason}", width)
-    for note in verdict.notes:
-        yield from _wrapped("  · ", note, width)
+    lines = _wrapped("", head + _summary(verdict), width, "      ", HEAD)
+    wrong, rest = list(_problems(verdict)), list(_remarks(verdict))
+    room = SCREEN - len(lines) - 1
+    kept = min(room // 4, sum(len(_wrapped(mark, text, width)) for mark, text in rest))
+    shown = _fitted(wrong, width, room - kept, "wrong: see findings")
+    yield from lines
+    yield from shown
+    yield from _fitted(rest, width, room - len(shown), "to note: see comparisons and notes")
     yield f"  seed {verdict.seed}"
+
+
+def _problems(verdict: Verdict) -> Iterator[tuple[str, str]]:
+    """Yields a mark and the text of each thing that is wrong; what others explain is counted."""
+    explained = {name for root in verdict.roots for name in root.explains}
+    for i, root in enumerate(verdict.roots):
+        yield "  ✗ ", f"{'also' if i else 'first'} wrong: {root.message}"
+    for finding in verdict.findings:
+        if finding.severity != "error" or finding.primal not in explained:
+            yield f"  {'✗' if finding.severity == 'error' else '!'} ", finding.message
+
+
+def _remarks(verdict: Verdict) -> Iterator[tuple[str, str]]:
+    """Yields a mark and the text of what is undecided, and of the notes."""
+    for mark, statuses in (("  ? ", ("inconclusive",)), ("  · ", ("pass",))):
+        for comparison in verdict.comparisons:
+            if comparison.status in statuses and comparison.reason:
+                yield mark, f"{comparison.primal}: {comparison.reason}"
+    yield from (("  · ", note) for note in verdict.notes)
+
+
+def _fitted(texts: Sequence[tuple[str, str]], width: int, room: int, more: str) -> list[str]:
+    """Returns the lines of as many texts as there is room for, and how many more there are."""
+    lines: list[str] = []
+    for i, (mark, text) in enumerate(texts):
+        block = _wrapped(mark, text, width)
+        last = i == len(texts) - 1
+        if len(lines) + len(block) > room - (not last):
+            return [*lines, f"  … and {len(texts) - i} more {more}"] if room > 0 else []
+        lines += block
+    return lines
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -206,7 +269,9 @@ def _names(names: Sequence[str], most: int = 8) -> str:
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
-def _wrapped(first: str, text: str, width: int, rest: str | None = None) -> list[str]:
+def _wrapped(
+    first: str, text: str, width: int, rest: str | None = None, most: int = LONGEST
+) -> list[str]:
     return textwrap.wrap(
         text,
         width,
@@ -214,6 +279,8 @@ def _wrapped(first: str, text: str, width: int, rest: str | None = None) -> list
         subsequent_indent=" " * len(first) if rest is None else rest,
         break_on_hyphens=False,
         break_long_words=False,
+        max_lines=most,
+        placeholder=" …",
     )
 
 
@@ -232,6 +299,11 @@ _NUMERIC = {"claimed", "true", "bar", "resolution", "ratio"}
 
 def _numbers(data: dict[str, Any]) -> dict[str, Any]:
     return {k: float(v) if k in _NUMERIC and isinstance(v, str) else v for k, v in data.items()}
+
+
+def _root(data: dict[str, Any]) -> Root:
+    findings = tuple(_finding(f) for f in data["findings"])
+    return Root(**{**data, "findings": findings, "explains": tuple(data["explains"])})
 
 
 def _finding(data: dict[str, Any]) -> Finding:

@@ -69,12 +69,14 @@ class Methods:
         takes_rate: whether backward takes a learning rate.
         of_loss: whether backward takes no cotangent: it is the gradient of a loss, and of the mean
             where forward returns the loss of each sample.
+        roles: what each argument of backward is for.
     """
 
     forward: Callable[[Any, Sequence[Any]], tuple[Any, Any]]
     backward: Callable[[Any, Any, Sequence[Any], Any], Any]
     takes_rate: bool
     of_loss: bool = False
+    roles: tuple[str, ...] = ("y_bar",)
 
 
 def is_layer(thing: Any) -> bool:
@@ -100,9 +102,8 @@ def methods_of(layer: Layer, signature: Callable, primals: Primals, title: str) 
     def split(thing: Any, inputs: Sequence[Any]) -> tuple[Any, Any]:
         result = call(forward, (thing, *inputs), {}, title)
         if result is None:
-            names = attributes(thing)
-            stored = conventions.find(names, map(conventions.plain, conventions.OUTPUT))
-            return (names[stored] if stored else None), None
+            stored = stored_output(thing)
+            return (getattr(thing, stored) if stored else None), None
         is_pair = isinstance(result, tuple) and len(result) == 2
         if is_pair and ("cache" in roles or not backends.is_array(result[1])):
             return result
@@ -110,7 +111,12 @@ def methods_of(layer: Layer, signature: Callable, primals: Primals, title: str) 
             return np.mean(result), None
         return result, None
 
-    return Methods(split, backward, "rate" in roles, of_loss)
+    return Methods(split, backward, "rate" in roles, of_loss, tuple(roles))
+
+
+def stored_output(thing: Any) -> str | None:
+    """Returns the attribute in which a forward that returns nothing leaves its output."""
+    return conventions.find(attributes(thing), map(conventions.plain, conventions.OUTPUT))
 
 
 def _forward(layer: Layer, signature: Callable, primals: Primals, title: str) -> Callable[..., Any]:

@@ -87,16 +87,18 @@ def attributes(thing: Any) -> dict[str, Any]:
 
 
 def children(thing: Any, place: Place) -> Iterator[tuple[Place, Any]]:
-    """Yields the user's own objects that a thing holds, directly or in a list, tuple or dict."""
+    """Yields the user's own objects that a thing holds, directly or in lists, tuples, dicts."""
     for name, value in attributes(thing).items():
-        here = place.attribute(name)
-        if isinstance(value, Mapping):
-            found = [(here.item(key), item) for key, item in value.items()]
-        elif isinstance(value, (list, tuple)):
-            found = [(here.item(i), item) for i, item in enumerate(value)]
-        else:
-            found = [(here, value)]
-        yield from ((where, item) for where, item in found if is_object(item))
+        yield from _held(value, place.attribute(name), MAX_DEPTH)
+
+
+def _held(value: Any, here: Place, depth: int) -> Iterator[tuple[Place, Any]]:
+    if isinstance(value, (Mapping, list, tuple)):
+        items = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for key, item in items if depth else ():
+            yield from _held(item, here.item(key), depth - 1)
+    elif is_object(value):
+        yield here, value
 
 
 def is_object(value: Any) -> bool:

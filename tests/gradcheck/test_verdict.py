@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gradcheck
-from gradcheck.verdict import Comparison, Finding, Verdict, render, status_of
+from gradcheck.verdict import Comparison, Finding, Root, Verdict, render, status_of
 
 reals = st.floats(allow_nan=False)
-text = st.text(max_size=30)
+text = st.text(max_size=30) | st.text(alphabet="ab ", min_size=80, max_size=900)
 findings = st.builds(
     Finding,
     kind=text,
@@ -20,6 +20,16 @@ findings = st.builds(
     true=st.none() | reals,
     ratio=st.none() | reals,
     severity=st.sampled_from(["error", "warning"]),
+)
+roots = st.builds(
+    Root,
+    path=text,
+    thing=text,
+    kind=st.sampled_from(["part", "join"]),
+    message=text,
+    findings=st.lists(findings, max_size=2).map(tuple),
+    explains=st.lists(text, max_size=2).map(tuple),
+    snippet=text,
 )
 statuses = st.sampled_from(["pass", "fail", "inconclusive"])
 comparisons = st.builds(
@@ -44,7 +54,8 @@ verdicts = st.builds(
     evaluations=st.integers(0, 99),
     pullbacks=st.integers(0, 99),
     seed=st.integers(0, 2**32),
-    notes=st.lists(text, max_size=2).map(tuple),
+    notes=st.lists(text, max_size=9).map(tuple),
+    roots=st.lists(roots, max_size=3).map(tuple),
 )
 
 
@@ -56,7 +67,7 @@ def test_json_and_back(verdict):
 @given(verdicts)
 def test_the_text_fits_a_screen(verdict):
     lines = list(render(verdict, width=100))
-    assert len(lines) <= 40 and lines[-1] == f"  seed {verdict.seed}"
+    assert len(lines) <= 24 and lines[-1] == f"  seed {verdict.seed}"
 
 
 @given(st.lists(findings), st.lists(comparisons))
