@@ -9,10 +9,11 @@ import numpy as np
 
 from gradcheck import backends
 from gradcheck.adapters import reference_of, subject_of
+from gradcheck.adapters.functions import name_of
 from gradcheck.constants import excused
 from gradcheck.contract import Audit, audit, further, random_kept
-from gradcheck.cost import planned
-from gradcheck.errors import InvalidInput
+from gradcheck.cost import LEAN, planned
+from gradcheck.errors import InvalidInput, PullbackError
 from gradcheck.escalation import escalated, is_borne_out, lengthened, lost_digits, widened
 from gradcheck.evaluation import BudgetSpent, Evaluator, Meter
 from gradcheck.exact import sharpened
@@ -21,10 +22,12 @@ from gradcheck.kinks import calmed
 from gradcheck.lean import compared_at_once
 from gradcheck.low_precision import compared_coarsely
 from gradcheck.measurement import Measurement, Probed, more_probes
+from gradcheck.network import Part, is_network, network_of
+from gradcheck.network.roots import Judge, Judged, judged_by, rooted
 from gradcheck.noise import LOW_BITS
 from gradcheck.oracles.reference import Witness, witness
-from gradcheck.probes import cotangents, part_probe, parts, probes
-from gradcheck.subject import Subject
+from gradcheck.probes import cotangents, part_probe, parts, passing, probes
+from gradcheck.subject import Point, Pulled, Subject, copied
 from gradcheck.summary import BUDGET, not_measurable, notes, summed, undecided
 from gradcheck.verdict import JOINT, Comparison, Finding, Status, Verdict, status_of
 
@@ -35,6 +38,9 @@ LOST = (
     "double does not tell: check at a point that is less saturated"
 )
 TOO_COARSE = "in so few bits one direction tells nothing: allow more evaluations, budget=..."
+
+ROOTS, ROOTS_EACH = 2**14, 2**11
+"""Evaluations of parts that the search for roots in a network takes at most, and of one of them."""
 
 
 def check(
@@ -93,13 +99,63 @@ def check(
     with random_kept(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         drawn = [_drawn(args[0], rng) for _ in range(points)] if _is_draw(args) else [args]
         options = {"vjp": vjp, "wrt": wrt, "name": name}
-        subjects = [subject_of(thing, point, **options) for point in drawn]
-        meter = Meter(budget)
-        results = []
-        for subject, point in zip(subjects, drawn, strict=True):
-            other = None if reference is None else reference_of(reference, subject, point, wrt)
-            results.append(_checked(subject, other, meter, allow, rng))
-    return _verdict(subjects[0].name, results, meter, seed)
+        meter, results = Meter(budget), list[Result]()
+        subject = raised = None
+        try:
+            for point in drawn:
+                subject = None
+                subject = subject_of(thing, point, **options)
+                other = None if reference is None else reference_of(reference, subject, point, wrt)
+                results.append(_checked(subject, other, meter, allow, rng))
+        except PullbackError as error:
+            raised = error
+            results.append(Result((Finding(kind="raises", message=str(error)),), (), ()))
+        title = name or (subject.name if subject else name_of(type(thing)))
+        verdict = _verdict(title, results, meter, seed)
+        failed = [(r, at) for r, at in zip(results, drawn, strict=False) if r.status == "fail"]
+        for _, at in failed[:1] if is_network(thing, args, vjp) else ():
+            network = _network(thing, at, options, rng)
+            verdict = rooted(verdict, network, judge_of(meter, allow, rng))
+    if raised is not None and not any(root.kind == "part" for root in verdict.roots):
+        raise raised
+    return verdict
+
+
+def _network(thing: Any, args: tuple, options: Mapping[str, Any], rng: np.random.Generator) -> Part:
+    """Returns the thing as a network, with cotangents that are drawn for its outputs."""
+    try:
+        subject = subject_of(thing, args, **options)
+    except PullbackError:  # a layer object whose backward is broken: it tells no more of itself
+        return network_of(
+            thing, args, None, Subject(name_of(type(thing)), {}, {}, dict, _nothing), {}
+        )
+    outputs = subject.function(copied(subject.point))
+    drawn = cotangents(outputs, rng)[0]
+    y_bar = {name: backends.of(y).like(drawn[name], y) for name, y in outputs.items()}
+    return network_of(thing, args, options["vjp"], subject, y_bar)
+
+
+def _nothing(cotangents: Point, point: Point) -> Pulled:
+    return Pulled({})
+
+
+def judge_of(meter: Meter, allow: float, rng: np.random.Generator) -> Judge:
+    """Returns how a part of a network is checked by itself, within what is left of the budget."""
+    left = Meter(ROOTS if meter.budget is None else max(0, int(meter.left)))
+
+    def judge(subject: Subject, y_bar: Point, thorough: bool) -> Judged:
+        if not subject.point:
+            return Judged("right")
+        if left.left < LEAN:
+            raise BudgetSpent
+        own = Meter(int(min(left.left, ROOTS_EACH)))
+        try:
+            result = _walked(subject, None, own, allow, rng, y_bar=y_bar, lean=not thorough)
+        finally:
+            left.evaluations += own.evaluations
+        return judged_by(result.findings, result.comparisons, subject, thorough)
+
+    return judge
 
 
 @dataclass(frozen=True)
@@ -130,11 +186,26 @@ def _checked(
 
 
 def _walked(
-    subject: Subject, other: Subject | None, meter: Meter, allow: float, rng: np.random.Generator
+    subject: Subject,
+    other: Subject | None,
+    meter: Meter,
+    allow: float,
+    rng: np.random.Generator,
+    *,
+    y_bar: Point | None = None,
+    lean: bool = False,
 ) -> Result:
-    """Walks the road: audit, numbers, further audits; the lean one where the budget is small."""
-    lean = meter.left < planned(subject)
-    audited = audit(Evaluator(subject, meter), lambda outputs: cotangents(outputs, rng), lean=lean)
+    """Walks the road: audit, numbers, further audits; the lean one where the budget is small.
+
+    Of a part of a network (`y_bar` reaches it) only what it gives is looked at, without further
+    audits.
+    """
+    lean = lean or meter.left < planned(subject)
+
+    def drawn(outputs: Point) -> list[dict[str, np.ndarray]]:
+        return cotangents(outputs, rng) if y_bar is None else passing(outputs, y_bar, rng)
+
+    audited = audit(Evaluator(subject, meter), drawn, lean=lean)
     if lean:
         result, left_out = _at_once(audited, allow, rng), (LEAN_NOTE,)
         more: list[Finding] = []
@@ -142,7 +213,8 @@ def _walked(
         result = _judged(audited, allow, rng)
         wrong = {finding.primal for finding in result.findings}
         heard = replace(audited, evaluator=replace(audited.evaluator, heard=result.heard))
-        more, left_out = further(heard, rng, {name for name in wrong if name})
+        alone = y_bar is not None
+        more, left_out = ([], ()) if alone else further(heard, rng, {n for n in wrong if n})
     if other is not None and not lean:
         told = [(p.probe, p.outcome) for p in result.probed]
         result = _with_witness(result, witness(other, audited, told))

@@ -145,6 +145,24 @@ def _finite(u: Direction, outputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
     return {n: np.where(np.isinf(backends.of(y).values(y)), 0.0, u[n]) for n, y in outputs.items()}
 
 
+def passing(
+    outputs: Mapping[str, Any], y_bar: Mapping[str, Any], rng: np.random.Generator
+) -> list[dict[str, np.ndarray]]:
+    """Returns the cotangents of a part of a network: those that reach it, then some that are drawn.
+
+    Where none reaches it that could be looked through (of another shape, not finite, zero), the
+    drawn ones must do.
+    """
+    reached = {name: np.zeros(backends.coordinates(y)) for name, y in outputs.items()}
+    for name in outputs.keys() & y_bar.keys():
+        reached[name] = backends.of(y_bar[name]).values(y_bar[name])
+    fits = all(u.shape == backends.coordinates(outputs[n]) for n, u in reached.items())
+    finite = all(np.isfinite(u).all() for u in reached.values())
+    some = any(u.any() for u in reached.values())
+    drawn = cotangents(outputs, rng)
+    return [reached, *drawn] if fits and finite and some else drawn
+
+
 def signed(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Returns random values ±(½ … 1), multiples of 1/128; no two alike where there are few."""
     size, most = int(np.prod(shape)), STEPS_OF_ONE_HALF + 1

@@ -5,6 +5,7 @@ is wrong. All of it serialises to JSON and back.
 """
 
 import dataclasses
+import itertools
 import json
 import math
 import textwrap
@@ -264,9 +265,12 @@ def _summary(verdict: Verdict) -> str:
     return "; ".join(parts)
 
 
-def _names(names: Sequence[str], most: int = 8) -> str:
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+def _names(names: Sequence[str], most: int = 8, room: int = WIDTH) -> str:
+    """Returns the first names in so many characters, and how many more there are."""
+    ends = itertools.accumulate(len(name) + 2 for name in names[:most])
+    count = max(1, sum(end <= room for end in ends))
+    shown = ", ".join(names[:count])
+    return shown if len(names) <= count else f"{shown} and {len(names) - count} more"
 
 
 def _wrapped(

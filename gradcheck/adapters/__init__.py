@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gradcheck.adapters.calls import Layer, is_layer, is_layer_class
+from gradcheck.adapters.chains import Chain, chain_subject, is_chain
 from gradcheck.adapters.functions import function_subject
 from gradcheck.adapters.layers import layer_subject
 from gradcheck.adapters.primals import is_floating_tree
@@ -25,12 +26,24 @@ from gradcheck.subject import Subject
 
 ADAPTERS: tuple[tuple[Callable[[Any, Any, Any], bool], Callable[..., Subject]], ...] = (
     (lambda thing, args, vjp: is_torch_function(thing), torch_reference_subject),
+    (
+        lambda thing, args, vjp: vjp is None and is_chain(thing),
+        lambda thing, args, **options: chain_subject(thing, args, subject_of=subject_of, **options),
+    ),
     (is_torch_call, torch_subject),
     (lambda thing, args, vjp: vjp is None and is_layer(thing), layer_subject),
     (lambda thing, args, vjp: callable(thing), function_subject),
 )
 
-__all__ = ["ADAPTERS", "Layer", "TorchFunction", "from_torch", "reference_of", "subject_of"]
+__all__ = [
+    "ADAPTERS",
+    "Chain",
+    "Layer",
+    "TorchFunction",
+    "from_torch",
+    "reference_of",
+    "subject_of",
+]
 
 
 def subject_of(

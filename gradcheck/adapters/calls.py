@@ -70,13 +70,15 @@ class Methods:
         of_loss: whether backward takes no cotangent: it is the gradient of a loss, and of the mean
             where forward returns the loss of each sample.
         roles: what each argument of backward is for.
+        read: (thing, what its forward method returned) -> (y, cache).
     """
 
     forward: Callable[[Any, Sequence[Any]], tuple[Any, Any]]
     backward: Callable[[Any, Any, Sequence[Any], Any], Any]
     takes_rate: bool
-    of_loss: bool = False
-    roles: tuple[str, ...] = ("y_bar",)
+    of_loss: bool
+    roles: tuple[str, ...]
+    read: Callable[[Any, Any], tuple[Any, Any]]
 
 
 def is_layer(thing: Any) -> bool:
@@ -100,7 +102,9 @@ def methods_of(layer: Layer, signature: Callable, primals: Primals, title: str) 
     of_loss = not callable(layer.backward) and "y_bar" not in roles
 
     def split(thing: Any, inputs: Sequence[Any]) -> tuple[Any, Any]:
-        result = call(forward, (thing, *inputs), {}, title)
+        return read(thing, call(forward, (thing, *inputs), {}, title))
+
+    def read(thing: Any, result: Any) -> tuple[Any, Any]:
         if result is None:
             stored = stored_output(thing)
             return (getattr(thing, stored) if stored else None), None
@@ -111,7 +115,7 @@ def methods_of(layer: Layer, signature: Callable, primals: Primals, title: str) 
             return np.mean(result), None
         return result, None
 
-    return Methods(split, backward, "rate" in roles, of_loss, tuple(roles))
+    return Methods(split, backward, "rate" in roles, of_loss, tuple(roles), read)
 
 
 def stored_output(thing: Any) -> str | None:

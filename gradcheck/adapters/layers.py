@@ -6,7 +6,7 @@ into the next.
 """
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -61,9 +61,9 @@ def layer_subject(
     layer = thing if isinstance(thing, Layer) else Layer(thing)
     title = name or name_of(type(layer.thing))
     signature = forward_signature(layer, title)
-    primals = primals_of(signature, args, _inputs_wrt(signature, args))
+    primals = primals_of(signature, args, inputs_wrt(args))
     methods = methods_of(layer, signature, primals, title)
-    pristine = _initialised(layer.thing, methods, primals, title)
+    pristine = initialised(layer.thing, methods, primals, title)
     plan = _plan(layer, pristine, methods, primals, title)
     return _subject(pristine, methods, primals, plan, wrt, title)
 
@@ -228,7 +228,7 @@ def _unplaced(
     return names
 
 
-def _initialised(thing: Any, methods: Methods, primals: Primals, title: str) -> Any:
+def initialised(thing: Any, methods: Methods, primals: Primals, title: str) -> Any:
     """Returns a copy of the layer whose parameters exist: some make them in the first forward."""
     pristine, after = _clone(thing, title), cloned(thing)
     methods.forward(after, tuple(primals.trees.values()))
@@ -285,7 +285,7 @@ def _decayed(
     return findings
 
 
-def _inputs_wrt(signature: Callable, args: Sequence[Any]) -> list[int] | list[str]:
+def inputs_wrt(args: Sequence[Any]) -> list[int] | list[str]:
     """Returns the inputs that are floating: labels and indices of a layer are data."""
     if len(args) == 1 and isinstance(args[0], Mapping):
         return [name for name, tree in args[0].items() if is_floating_tree(tree)]

@@ -129,7 +129,7 @@ def primals_of(
             or one with NaN or infinity in it.
     """
     by_name = len(args) == 1 and isinstance(args[0], Mapping)
-    trees = dict(args[0]) if by_name else dict(zip(_names(f, len(args)), args, strict=True))
+    trees = dict(args[0]) if by_name else dict(zip(names_of(f, len(args)), args, strict=True))
     if not trees:
         raise InvalidInput(
             "no primal given: pass the point at which to check, gradcheck.check(f, x, w, vjp=...) "
@@ -184,7 +184,7 @@ def _count_finding(wrt: tuple[str, ...], returned: Any, by_name: bool) -> Findin
     )
 
 
-def _names(f: Callable[..., Any], count: int) -> tuple[str, ...]:
+def names_of(f: Callable[..., Any], count: int) -> tuple[str, ...]:
     """Returns the names of the first `count` positional parameters, x0, x1, … where it has none."""
     try:
         parameters = inspect.signature(f).parameters.values()

@@ -94,7 +94,7 @@ def torch_subject(
     """
     title = name or _title(thing)
     if is_module(thing):
-        return _subject(_module_call(thing, args, wrt, title), wrt, title)
+        return of_call(_module_call(thing, args, wrt, title), wrt, title)
     signature = _signature(thing)
     chosen, notes = _requiring(signature, args, wrt)
     primals = primals_of(signature, args, chosen)
@@ -108,10 +108,11 @@ def torch_subject(
     def run(args: tuple, kwargs: dict, parameters: Point, precision: str | None) -> Any:
         return call(thing, args, kwargs, title)
 
-    return _subject(Call(primals, run, {}, notes), None, title)
+    return of_call(Call(primals, run, {}, notes), None, title)
 
 
-def _subject(made: Call, wrt: Sequence[str | int] | str | None, title: str) -> Subject:
+def of_call(made: Call, wrt: Sequence[str | int] | str | None, title: str) -> Subject:
+    """Returns the subject of a function of primals and parameters over tensors."""
     torch = sys.modules["torch"]
     native = part_of({**made.primals.point, **made.parameters}, wrt, tuple(made.primals.trees))
     left_out = {n: x for n, x in made.primals.point.items() if n not in native}
@@ -122,8 +123,8 @@ def _subject(made: Call, wrt: Sequence[str | int] | str | None, title: str) -> S
     def evaluated(point: Point) -> dict[str, Any]:
         precision = wider(point, native)
         held = {n: point.get(n, p) for n, p in made.parameters.items()}
-        args, kwargs = made.primals.arguments({**_cast(constants, precision), **point})
-        returned = made.run(args, kwargs, _cast(held, precision), precision)
+        args, kwargs = made.primals.arguments({**cast(constants, precision), **point})
+        returned = made.run(args, kwargs, cast(held, precision), precision)
         found = {n: y for n, y in outputs(returned, title).items() if torch.is_tensor(y)}
         if not found:
             message = f"{title} returned {describe(returned)}: wanted a tensor (item() cuts it off)"
@@ -136,7 +137,9 @@ def _subject(made: Call, wrt: Sequence[str | int] | str | None, title: str) -> S
     def pullback(cotangents: Point, point: Point, other: Point | None = None) -> Pulled:
         with torch.enable_grad():
             inputs = {n: point[n].detach().clone().requires_grad_() for n in native}
-            found = evaluated({**point, **inputs})
+            # What is not a leaf may be written to: a rectifier in place is differentiated as well.
+            given = {n: x.clone() if n in made.primals.point else x for n, x in inputs.items()}
+            found = evaluated({**point, **given})
             if other is not None:
                 function(other)
             wanted = {n: y for n, y in found.items() if y.requires_grad}
@@ -192,7 +195,7 @@ def _subject(made: Call, wrt: Sequence[str | int] | str | None, title: str) -> S
     )
 
 
-def _cast(arrays: Point, precision: str | None) -> dict[str, Any]:
+def cast(arrays: Point, precision: str | None) -> dict[str, Any]:
     """Returns the arrays in a precision; what is not floating, or wide enough, as it is."""
     if precision is None:
         return dict(arrays)
@@ -244,7 +247,7 @@ def _module_call(
 
     def run(args: tuple, kwargs: dict, held: Point, precision: str | None) -> Any:
         # A forward writes to its buffers (running statistics): each gets its own.
-        state = {n: b.detach().clone() for n, b in _cast({**frozen, **buffers}, precision).items()}
+        state = {n: b.detach().clone() for n, b in cast({**frozen, **buffers}, precision).items()}
         state |= {names[ours]: p for ours, p in held.items()}
         invoke = torch.func.functional_call
         return call(lambda *a, **k: invoke(twin, state, a, k), args, kwargs, title)

@@ -1,0 +1,335 @@
+"""From a network whose gradient is wrong to where that starts: downwards, part by part."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from gradcheck import backends
+from gradcheck.errors import EvaluationError, InvalidInput
+from gradcheck.evaluation import BudgetSpent
+from gradcheck.network.parts import Inside, Part
+from gradcheck.network.words import (
+    inherited,
+    is_below,
+    join_root,
+    part_root,
+    plain,
+    recalled_root,
+    some,
+)
+from gradcheck.subject import Point, Subject
+from gradcheck.verdict import Comparison, Finding, Root, Verdict
+
+MOST_EDGES = 64
+"""Between more parts than these nothing is looked at: each would cost a probe of the whole."""
+
+END = (2**31,)
+"""Where the inputs of the network stand in the order of the backward pass."""
+
+UNCHECKED = "the budget is spent"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a check of a part by itself says.
+
+    Attributes:
+        status: "right", "wrong" or "undecided".
+        findings: what is wrong in what it gives.
+        conduct: what is wrong in how it behaves: alone that accuses no part.
+        right: the primals that are right.
+        parameters: those of its primals that are parameters.
+        reason: why it is undecided.
+        thorough: whether each primal was looked at for itself.
+    """
+
+    status: Literal["right", "wrong", "undecided"]
+    findings: tuple[Finding, ...] = ()
+    conduct: tuple[Finding, ...] = ()
+    right: frozenset[str] = frozenset()
+    parameters: tuple[str, ...] = ()
+    reason: str = ""
+    thorough: bool = True
+
+
+Judge = Callable[[Subject, Point, bool], Judged]
+"""(a part by itself, the cotangents that reach it, whether to be thorough) -> what is wrong."""
+
+
+CONDUCT = {
+    "accumulates",
+    "aliased_input",
+    "backward_nondeterministic",
+    "cotangent_mutated",
+    "input_mutated",
+    "parameter_mutated",
+}
+"""Findings about how a pullback behaves, not about what it gives."""
+
+UNDECIDED = {"forward_nondeterministic", "overflow"}
+"""Findings that leave open whether what is given is right."""
+
+
+def judged_by(
+    findings: Sequence[Finding],
+    comparisons: Sequence[Comparison],
+    subject: Subject,
+    thorough: bool,
+) -> Judged:
+    """Returns what the findings and the comparisons of a check say of a part."""
+    errors = [f for f in findings if f.severity == "error"]
+    open_ = [f.message for f in errors if f.kind in UNDECIDED]
+    open_ += [f"{c.primal}: {c.reason}" for c in comparisons if c.status == "inconclusive"]
+    wrong = tuple(f for f in errors if f.kind not in CONDUCT | UNDECIDED)
+    return Judged(
+        "wrong" if wrong else "undecided" if open_ else "right",
+        wrong,
+        tuple(f for f in errors if f.kind in CONDUCT),
+        frozenset(c.primal for c in comparisons if c.status == "pass"),
+        subject.parameters,
+        "" if wrong or not open_ else open_[0],
+        thorough,
+    )
+
+
+@dataclass(frozen=True)
+class Place:
+    """A root, and where it stands in the order of the backward pass: level by level."""
+
+    root: Root
+    order: tuple[int, ...]
+    spreads: bool
+
+
+@dataclass
+class Search:
+    """The search for roots, and what it has seen.
+
+    Attributes:
+        judge: checks one part by itself; raises `BudgetSpent` where nothing is left.
+        judged: what was found, by the labels of the parts.
+        orders: where the parts stand in the order of the backward pass, by their labels; a path is
+            the label of the first call, which is the last that is pulled back.
+        unseen: what could not be looked into, with the reason.
+    """
+
+    judge: Judge
+    judged: dict[str, Judged] = field(default_factory=dict)
+    orders: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    unseen: dict[str, str] = field(default_factory=dict)
+
+    def places(
+        self, whole: Part, wrong: Sequence[Finding], order: tuple[int, ...] = ()
+    ) -> list[Place]:
+        """Returns where it starts, within a part that is wrong, in the order of the backward pass.
+
+        Args:
+            whole: the part.
+            wrong: what is wrong with it.
+            order: where it stands.
+        """
+        inside = self._opened(whole)
+        parts = [part for part in inside.parts if part.reached] if inside else []
+        if inside is None or not parts:
+            return []
+        self.orders |= {part.label: (*order, i) for i, part in enumerate(parts)}
+        guilty = self._guilty(parts, thorough=False) or self._guilty(parts, thorough=True)
+        if len(guilty) > 1:
+            guilty = self._unfused(inside, guilty)
+        if not guilty:
+            return [self._join(whole, inside, parts, wrong, order)]
+        return [place for part in guilty for place in self._within(part)]
+
+    def _within(self, part: Part) -> list[Place]:
+        """Returns the places within a part that is wrong, the part itself where none is."""
+        judged, order = self.judged[part.label], self.orders[part.label]
+        places = self.places(part, judged.findings, order)
+        spreads = any(f.primal not in judged.parameters for f in judged.findings)
+        return places or [
+            Place(part_root(part, judged.findings, judged.parameters), order, spreads)
+        ]
+
+    def _opened(self, part: Part) -> Inside | None:
+        """Returns what a part is made of, None where that cannot be seen."""
+        try:
+            return part.inside()
+        except Exception as error:  # the user's code, run in a way that it may not be made for
+            self.unseen[part.label or "the network"] = f"{type(error).__name__}: {error}"
+            return None
+
+    def _guilty(self, parts: Sequence[Part], *, thorough: bool) -> list[Part]:
+        """Returns the parts that are wrong by themselves, the first call of each that is."""
+        guilty: dict[str, Part] = {}
+        for part in parts:
+            if part.path not in guilty and self._seen(part, thorough).status == "wrong":
+                guilty[part.path] = part
+        return list(guilty.values())
+
+    def _seen(self, part: Part, thorough: bool) -> Judged:
+        known = self.judged.get(part.label)
+        if known is None or not (known.thorough or not thorough):
+            self.judged[part.label] = self._asked(part.subject, part.y_bar, thorough)
+        return self.judged[part.label]
+
+    def _asked(self, subject: Callable[[], Subject], y_bar: Point, thorough: bool) -> Judged:
+        """Checks a part; one that a quick look does not confirm is looked at thoroughly."""
+        try:
+            made = subject()
+            quick = None if thorough else self.judge(made, y_bar, False)
+            if quick is not None and quick.status == "right":
+                return quick
+            return self.judge(made, y_bar, True)
+        except BudgetSpent:
+            return Judged("undecided", reason=UNCHECKED)
+        except (EvaluationError, InvalidInput) as error:
+            return Judged("undecided", reason=str(error))
+
+    def _edges(self, inside: Inside) -> Judged:
+        """Checks the cotangents that reach the parts, through all that comes after them."""
+        edges = inside.edges
+        if edges is None or len(edges.point) > MOST_EDGES:
+            return Judged("undecided", reason="they are too many")
+        try:
+            return self._asked(lambda: edges, {}, True)
+        except Exception as error:  # as above: the parts are given what they were never given
+            return Judged("undecided", reason=f"{type(error).__name__}: {error}")
+
+    def _unfused(self, inside: Inside, guilty: list[Part]) -> list[Part]:
+        """Returns the guilty parts without pairs that are right together.
+
+        A loss often gives the gradient of the softmax before it as well, which then passes it on.
+        """
+        edges = self._edges(inside)
+        astray = {finding.primal for finding in edges.findings}
+        fused: set[str] = set()
+        for part in guilty:
+            own = self.judged[part.label]
+            sources = [p for p in inside.parts if _feeds(p, part)]
+            given_right = sources and all(e in edges.right for p in sources for e in p.edges())
+            inputs_only = all(f.primal not in own.parameters for f in own.findings)
+            if given_right and inputs_only and astray & set(part.edges()):
+                fused |= {part.label} | {p.label for p in guilty if _feeds(part, p)}
+        return [part for part in guilty if part.label not in fused]
+
+    def _join(
+        self,
+        whole: Part,
+        inside: Inside,
+        parts: Sequence[Part],
+        wrong: Sequence[Finding],
+        order: tuple[int, ...],
+    ) -> Place:
+        """Returns the root of a part whose own parts are right: how it joins them."""
+        for part in parts:
+            if _recalls_wrongly(part):
+                calls = max(p.call for p in parts if p.path == part.path)
+                return Place(recalled_root(part, calls), self.orders[part.label], spreads=True)
+        edges = self._edges(inside)
+        names = [edge for part in inside.parts for edge in part.edges()]
+        astray = sorted(edges.findings, key=lambda f: names.index(str(f.primal)))
+        keeping = [p for p in parts if p.alone is not None]  # whom such conduct can hurt
+        parameters = whole.subject().parameters
+        root = join_root(
+            whole,
+            parts,
+            wrong,
+            parameters,
+            astray,
+            doubts=[p.label for p in parts if self.judged[p.label].status == "undecided"],
+            conduct=[
+                f"{p.label}: {f.message}" for p in keeping for f in self.judged[p.label].conduct
+            ],
+            seen=bool(edges.right),
+        )
+        spreads = bool(astray) or any(f.primal not in parameters for f in wrong)
+        return Place(root, order, spreads)
+
+
+def rooted(verdict: Verdict, whole: Part, judge: Judge) -> Verdict:
+    """Returns a verdict that fails with the roots of what is wrong; as it is where none is found.
+
+    Args:
+        verdict: of the whole network.
+        whole: the network as a part.
+        judge: checks one part by itself.
+    """
+    errors = [f for f in verdict.findings if f.severity == "error"]
+    search = Search(judge)
+    places = search.places(whole, errors)
+    if not places and not search.unseen:
+        return verdict
+    names = list(dict.fromkeys(f.primal for f in errors if f.primal))
+    roots = _explaining(places, search.orders, names)
+    return replace(verdict, roots=roots, notes=(*verdict.notes, _coverage(search)))
+
+
+def _explaining(
+    places: Sequence[Place], orders: Mapping[str, tuple[int, ...]], names: Sequence[str]
+) -> tuple[Root, ...]:
+    """Returns the roots, each with the wrong gradients of the network that come from it.
+
+    That is the first root whose own parameter it is, else the first that spreads upstream to it.
+    """
+    explains: list[list[str]] = [[] for _ in places]
+    for name in names:
+        owners = [path for path in orders if is_below(name, path)]
+        order = orders[max(owners, key=len)] if owners else END
+        own = (i for i, p in enumerate(places) if _is_own(name, p.root))
+        above = (i for i, p in enumerate(places) if p.spreads and order >= p.order)
+        first = next(own, next(above, None))
+        if first is not None:
+            explains[first].append(name)
+    return tuple(
+        inherited(replace(place.root, explains=tuple(its)), spreads=place.spreads)
+        for place, its in zip(places, explains, strict=True)
+    )
+
+
+def _is_own(name: str, root: Root) -> bool:
+    """Whether a primal of the network is a wrong parameter of a root."""
+    own = {f"{plain(root.path)}.{f.primal}".lstrip(".") for f in root.findings}
+    return plain(name) in own
+
+
+def _coverage(search: Search) -> str:
+    """Returns how much of the network was looked at."""
+
+    def labels(status: str) -> list[str]:
+        return [label for label, judged in search.judged.items() if judged.status == status]
+
+    undecided = labels("undecided")
+    spent = [label for label in undecided if search.judged[label].reason == UNCHECKED]
+    said = (
+        f"parts checked by themselves, at what passes through them: {len(search.judged)}, of which "
+        f"{len(labels('right'))} right"
+    )
+    others = {n: search.judged[n].reason for n in undecided if n not in spent} | search.unseen
+    if spent:
+        said += f"; not checked, as {UNCHECKED}: {some(spent)}"
+    for label, reason in list(others.items())[:1]:
+        more = f" (and {len(others) - 1} more)" if len(others) > 1 else ""
+        said += f"; undecided: {label}{more}, {reason}"
+    return said
+
+
+def _feeds(part: Part, other: Part) -> bool:
+    """Whether what a part puts out is what another takes in."""
+    return part is not other and any(
+        _is_same(y, x) for y in part.outputs.values() for x in other.inputs
+    )
+
+
+def _recalls_wrongly(part: Part) -> bool:
+    """Whether a backward gave something else in the network than it gives by itself."""
+    if part.alone is None or not part.returned:
+        return False
+    try:
+        alone = part.alone()
+    except EvaluationError:
+        return False
+    both = [(x, alone[name]) for name, x in part.returned.items() if name in alone]
+    return any(not _is_same(x, y) for x, y in both)
+
+
+def _is_same(x: Any, y: Any) -> bool:
+    return backends.of(x).shape(x) == backends.of(y).shape(y) and backends.of(x).same(x, y)
