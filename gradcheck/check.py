@@ -203,7 +203,9 @@ def _walked(
     lean = lean or meter.left < planned(subject)
 
     def drawn(outputs: Point) -> list[dict[str, np.ndarray]]:
-        return cotangents(outputs, rng) if y_bar is None else passing(outputs, y_bar, rng)
+        if y_bar is None:
+            return cotangents(outputs, rng)[: 1 if lean else None]
+        return passing(outputs, y_bar, rng)[: 2 if lean else None]
 
     audited = audit(Evaluator(subject, meter), drawn, lean=lean)
     if lean:

@@ -185,6 +185,16 @@ def is_reset(name: str) -> bool:
     return bool(re.match(r"_*(zero|reset|clear|flush|init|null).*(grad|deriv|delta)", plain(name)))
 
 
+def is_parameter_argument(path: str) -> bool:
+    """Returns whether an argument, or what is below it, is a parameter by its name.
+
+    >>> is_parameter_argument("params[0].W"), is_parameter_argument("W"), is_parameter_argument("x")
+    (True, True, False)
+    """
+    name = re.split(r"[.\[]", path)[0]
+    return name in PARAMETER_STORES or is_parameter_name(name)
+
+
 def find_gradient(names: Iterable[str], parameter: str) -> str | None:
     """Returns the name under which the gradient of a parameter is kept, or None.
 

@@ -98,7 +98,7 @@ def audit(
     findings += [*mutated, *drawn, *overflown]
 
     names = tuple(evaluator.subject.point)
-    cotangents = cotangents_of(ordinary)[: 1 if lean else None]
+    cotangents = cotangents_of(ordinary)
     audited = Audit(evaluator, outputs, cotangents, [], names, (), (), {} if drawn else given)
     pulled, raw, found = _backward(audited)
     gradient, bad = form.read(evaluator.subject, outputs, pulled)

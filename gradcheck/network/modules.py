@@ -262,7 +262,7 @@ def _display(module: Any, name: str) -> str:
 
 
 def _kept(tree: Any) -> Any:
-    found = {n: x for n, x in leaves(tree, "").items() if backends.is_array(x)}
+    found = {n: x for n, x in leaves(tree, "").items() if hasattr(x, "detach")}
     return rebuild(tree, "", {n: x.detach().clone() for n, x in found.items()})
 
 

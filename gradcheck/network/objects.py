@@ -2,12 +2,13 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from gradcheck import backends
+from gradcheck.adapters import conventions
 from gradcheck.adapters.calls import (
     Layer,
     Methods,
@@ -72,7 +73,8 @@ def rule_part(
     thing: Any, args: Sequence[Any], subject: Subject, y_bar: Point, path: str = ""
 ) -> Part:
     """Returns a method that returns (y, pullback) as a part that stands at a path."""
-    return _whole(_rule_way(thing.__self__, thing.__name__, args), subject, y_bar, path)
+    way = _rule_way(thing.__self__, thing.__name__, args)
+    return _whole(way, _with_parameters(subject), y_bar, path)
 
 
 def _whole(way: Way, subject: Subject, y_bar: Point, path: str) -> Part:
@@ -258,7 +260,9 @@ def _rule_of(recorded: Recorded, number: int, path: str) -> Part | None:
     return Part(
         path=here,
         thing=kind,
-        subject=lambda: function_subject(method, args, vjp=None, wrt=inputs_wrt(args), name=kind),
+        subject=lambda: _with_parameters(
+            function_subject(method, args, vjp=None, wrt=inputs_wrt(args), name=kind)
+        ),
         y_bar=y_bar,
         inside=lambda: _inside(_rule_way(recorded.before, recorded.method, args), y_bar, here),
         inputs=tuple(x for tree in recorded.args for x in arrays(tree).values()),
@@ -267,6 +271,12 @@ def _rule_of(recorded: Recorded, number: int, path: str) -> Part | None:
         call=number,
         reads=_first,
     )
+
+
+def _with_parameters(subject: Subject) -> Subject:
+    """Returns the subject of a function whose parameters are arguments, known by their names."""
+    parameters = filter(conventions.is_parameter_argument, subject.point)
+    return replace(subject, parameters=tuple(parameters))
 
 
 def _first(given: Sequence[Any] | None) -> dict[str, Any]:

@@ -94,11 +94,19 @@ def judged_by(
 
 @dataclass(frozen=True)
 class Place:
-    """A root, and where it stands in the order of the backward pass: level by level."""
+    """A root in its network.
+
+    Attributes:
+        root: the root.
+        order: where it stands in the order of the backward pass, level by level.
+        spreads: whether what is upstream inherits it.
+        owns: its wrong parameters.
+    """
 
     root: Root
     order: tuple[int, ...]
     spreads: bool
+    owns: Point = field(default_factory=dict)
 
 
 @dataclass
@@ -144,10 +152,13 @@ class Search:
         """Returns the places within a part that is wrong, the part itself where none is."""
         judged, order = self.judged[part.label], self.orders[part.label]
         places = self.places(part, judged.findings, order)
-        spreads = any(f.primal not in judged.parameters for f in judged.findings)
-        return places or [
-            Place(part_root(part, judged.findings, judged.parameters), order, spreads)
-        ]
+        if places:
+            return places
+        wrong = {str(f.primal) for f in judged.findings}
+        point = part.subject().point
+        owns = {name: x for name, x in point.items() if name in wrong & set(judged.parameters)}
+        root = part_root(part, judged.findings, judged.parameters)
+        return [Place(root, order, spreads=bool(wrong - set(owns)), owns=owns)]
 
     def _opened(self, part: Part) -> Inside | None:
         """Returns what a part is made of, None where that cannot be seen."""
@@ -259,22 +270,22 @@ def rooted(verdict: Verdict, whole: Part, judge: Judge) -> Verdict:
     if not places and not search.unseen:
         return verdict
     names = list(dict.fromkeys(f.primal for f in errors if f.primal))
-    roots = _explaining(places, search.orders, names)
+    roots = _explaining(places, search.orders, {n: whole.subject().point.get(n) for n in names})
     return replace(verdict, roots=roots, notes=(*verdict.notes, _coverage(search)))
 
 
 def _explaining(
-    places: Sequence[Place], orders: Mapping[str, tuple[int, ...]], names: Sequence[str]
+    places: Sequence[Place], orders: Mapping[str, tuple[int, ...]], wrong: Mapping[str, Any]
 ) -> tuple[Root, ...]:
     """Returns the roots, each with the wrong gradients of the network that come from it.
 
     That is the first root whose own parameter it is, else the first that spreads upstream to it.
     """
     explains: list[list[str]] = [[] for _ in places]
-    for name in names:
+    for name, x in wrong.items():
         owners = [path for path in orders if is_below(name, path)]
         order = orders[max(owners, key=len)] if owners else END
-        own = (i for i, p in enumerate(places) if _is_own(name, p.root))
+        own = (i for i, p in enumerate(places) if _is_own(name, x, p))
         above = (i for i, p in enumerate(places) if p.spreads and order >= p.order)
         first = next(own, next(above, None))
         if first is not None:
@@ -285,10 +296,11 @@ def _explaining(
     )
 
 
-def _is_own(name: str, root: Root) -> bool:
-    """Whether a primal of the network is a wrong parameter of a root."""
-    own = {f"{plain(root.path)}.{f.primal}".lstrip(".") for f in root.findings}
-    return plain(name) in own
+def _is_own(name: str, x: Any, place: Place) -> bool:
+    """Whether a primal of the network is a wrong parameter of a root, by its name or its values."""
+    path = plain(place.root.path)
+    own = {f"{path}.{f.primal}".lstrip(".") for f in place.root.findings}
+    return plain(name) in own or any(x is not None and _is_same(x, w) for w in place.owns.values())
 
 
 def _coverage(search: Search) -> str:
