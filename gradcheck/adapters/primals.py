@@ -294,7 +294,9 @@ def part_of(point: Point, wrt: Any, others: tuple[str, ...]) -> dict[str, Any]:
 def wider(point: Point, native: Point) -> str | None:
     """Returns the precision of a point that is wider than the subject's own, None where none is."""
     for name, x in point.items():
+        if name not in native:  # a constant, of integers perhaps
+            continue
         wide = backends.of(x).precision(x)
-        if name in native and wide.bits > backends.of(native[name]).precision(native[name]).bits:
+        if wide.bits > backends.of(native[name]).precision(native[name]).bits:
             return wide.name
     return None

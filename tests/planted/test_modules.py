@@ -111,7 +111,7 @@ def made(form, faults, dtype=torch.float64, n=4, depth=3):
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
 @pytest.mark.parametrize("name", FORMS)
-@settings(max_examples=4)
+@settings(max_examples=2)
 @given(data=st.data(), seed=SEEDS)
 def test_the_wrong_module_is_named(name, dtype, data, seed):
     form, path = FORMS[name]
