@@ -27,6 +27,7 @@ from gradcheck.network.roots import Judge, Judged, judged_by, rooted
 from gradcheck.noise import LOW_BITS
 from gradcheck.oracles.reference import Witness, witness
 from gradcheck.probes import cotangents, part_probe, parts, passing, probes
+from gradcheck.snippets import with_snippets
 from gradcheck.subject import Point, Pulled, Subject, copied
 from gradcheck.summary import BUDGET, not_measurable, notes, summed, undecided
 from gradcheck.verdict import JOINT, Comparison, Finding, Status, Verdict, status_of
@@ -118,7 +119,13 @@ def check(
             verdict = rooted(verdict, network, judge_of(meter, allow, rng))
     if raised is not None and not any(root.kind == "part" for root in verdict.roots):
         raise raised
-    return verdict
+    if verdict.status != "fail":
+        return verdict
+    told = {"vjp": vjp, "wrt": wrt, "reference": reference, "budget": budget, "name": name}
+    given = {key: value for key, value in told.items() if value is not None}
+    given |= {"allow": allow} if allow else {}
+    given |= {"points": points} if _is_draw(args) else {}
+    return with_snippets(verdict, thing, args, given | {"seed": seed})
 
 
 def _network(thing: Any, args: tuple, options: Mapping[str, Any], rng: np.random.Generator) -> Part:
