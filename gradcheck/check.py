@@ -150,14 +150,15 @@ def judge_of(meter: Meter, allow: float, rng: np.random.Generator) -> Judge:
     """Returns how a part of a network is checked by itself, within what is left of the budget."""
     left = Meter(ROOTS if meter.budget is None else max(0, int(meter.left)))
 
-    def judge(subject: Subject, y_bar: Point, thorough: bool) -> Judged:
+    def judge(subject: Subject, y_bar: Point, thorough: bool, audits: bool) -> Judged:
         if not subject.point:
             return Judged("right")
         if left.left < LEAN:
             raise BudgetSpent
         own = Meter(int(min(left.left, ROOTS_EACH)))
         try:
-            result = _walked(subject, None, own, allow, rng, y_bar=y_bar, lean=not thorough)
+            quick = {"lean": not thorough, "audits": audits}
+            result = _walked(subject, None, own, allow, rng, y_bar=y_bar, **quick)
         finally:
             left.evaluations += own.evaluations
         return judged_by(result.findings, result.comparisons, subject, thorough)
@@ -201,11 +202,11 @@ def _walked(
     *,
     y_bar: Point | None = None,
     lean: bool = False,
+    audits: bool = True,
 ) -> Result:
     """Walks the road: audit, numbers, further audits; the lean one where the budget is small.
 
-    Of a part of a network (`y_bar` reaches it) only what it gives is looked at, without further
-    audits.
+    A part of a network is also looked at through the cotangents `y_bar` that reach it.
     """
     lean = lean or meter.left < planned(subject)
 
@@ -222,8 +223,7 @@ def _walked(
         result = _judged(audited, allow, rng)
         wrong = {finding.primal for finding in result.findings}
         heard = replace(audited, evaluator=replace(audited.evaluator, heard=result.heard))
-        alone = y_bar is not None
-        more, left_out = ([], ()) if alone else further(heard, rng, {n for n in wrong if n})
+        more, left_out = further(heard, rng, {n for n in wrong if n}) if audits else ([], ())
     if other is not None and not lean:
         told = [(p.probe, p.outcome) for p in result.probed]
         result = _with_witness(result, witness(other, audited, told))

@@ -142,24 +142,19 @@ def _joined(text: str, items: Any) -> Said:
 
 def _array(x: Any, name: str) -> Said:
     """Returns an array: its entries where they are few, else one drawn within its range."""
-    torch = hasattr(x, "detach")
-    values = x.detach().cpu() if torch else x
-    dtype = (
-        str(x.dtype) if torch else f"np.{x.dtype}" if x.dtype.isbuiltin == 1 else repr(str(x.dtype))
-    )
-    make, imports = (
-        ("torch.tensor", "import torch") if torch else ("np.array", "import numpy as np")
-    )
-    if backends.size(x) <= MOST_WRITTEN:
-        entries = pprint.pformat(values.tolist(), width=WIDTH - 12, compact=True)
-        indented = entries.replace("\n", "\n" + " " * (len(name) + len(make) + 4))
-        strange = tuple(("numpy", word) for word in ("inf", "nan") if word in entries)
-        return Said(
-            name, (("", imports), *strange), (f"{name} = {make}({indented}, dtype={dtype})",)
-        )
-    drawn = _drawn(backends.of(x).values(x), backends.of(x).shape(x), backends.is_floating(x))
-    line = f"{name} = {make}({drawn}, dtype={dtype})  # stands for yours, in its range"
-    return Said(name, (("", "import numpy as np"), ("", imports)), (line,), exact=False)
+    is_torch = hasattr(x, "detach")
+    library = "import torch" if is_torch else "import numpy as np"
+    make = "torch.tensor" if is_torch else "np.array"
+    dtype = str(x.dtype) if is_torch else repr(str(x.dtype))
+    if backends.size(x) > MOST_WRITTEN:
+        drawn = _drawn(backends.of(x).values(x), backends.of(x).shape(x), backends.is_floating(x))
+        line = f"{name} = {make}({drawn}, dtype={dtype})  # stands for yours, in its range"
+        return Said(name, (("", "import numpy as np"), ("", library)), (line,), exact=False)
+    entries = pprint.pformat(x.tolist(), width=WIDTH - 12, compact=True)
+    strange = tuple(("numpy", word) for word in ("inf", "nan") if word in entries)
+    entries = entries.replace("\n", "\n" + " " * (len(name) + len(make) + 4))
+    line = f"{name} = {make}({entries}, dtype={dtype})"
+    return Said(name, (("", library), *strange), (line,))
 
 
 def _drawn(values: np.ndarray, shape: tuple[int, ...], floating: bool) -> str:

@@ -1,9 +1,11 @@
-"""The README's first example prints what the README says it prints, digits of the bars apart."""
+"""The README's examples print what the README says they print, digits of the bars apart."""
 
 import contextlib
 import io
 import re
 from pathlib import Path
+
+import pytest
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -18,11 +20,16 @@ def shape(text: str) -> str:
     return " ".join(text.split())
 
 
-def test_the_first_example_prints_what_it_says():
+@pytest.mark.parametrize(
+    ("has", "says"), [("z_bar.mean", "FAIL: dense"), ("Chain(", "FAIL: chain")]
+)
+def test_the_examples_print_what_they_say(has, says):
+    code = next(block for block in blocks("python") if has in block)
+    text = next(block for block in blocks("text") if block.startswith(says))
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(blocks("python")[0], {})
-    assert shape(printed.getvalue()) == shape(blocks("text")[0])
+        exec(code, {})
+    assert shape(printed.getvalue()) == shape(text)
 
 
 def test_there_are_two_commands_and_the_second_runs_the_tests():

@@ -52,8 +52,9 @@ class Judged:
     thorough: bool = True
 
 
-Judge = Callable[[Subject, Point, bool], Judged]
-"""(a part by itself, the cotangents that reach it, whether to be thorough) -> what is wrong."""
+Judge = Callable[[Subject, Point, bool, bool], Judged]
+"""(a part by itself, the cotangents that reach it, whether to be thorough, whether to audit it
+further) -> what is wrong."""
 
 
 CONDUCT = {
@@ -65,6 +66,17 @@ CONDUCT = {
     "parameter_mutated",
 }
 """Findings about how a pullback behaves, not about what it gives."""
+
+AUDITED = {
+    "batch_of_one",
+    "empty_batch",
+    "input_layout",
+    "layout",
+    "nonlinear",
+    "stale",
+    "zero_cotangent",
+}
+"""Findings of the further audits: parts are audited so only where nothing else is wrong."""
 
 UNDECIDED = {"forward_nondeterministic", "overflow"}
 """Findings that leave open whether what is given is right."""
@@ -115,6 +127,7 @@ class Search:
 
     Attributes:
         judge: checks one part by itself; raises `BudgetSpent` where nothing is left.
+        audits: whether what is looked for is what only the further audits find.
         judged: what was found, by the labels of the parts.
         orders: where the parts stand in the order of the backward pass, by their labels; a path is
             the label of the first call, which is the last that is pulled back.
@@ -122,6 +135,7 @@ class Search:
     """
 
     judge: Judge
+    audits: bool = False
     judged: dict[str, Judged] = field(default_factory=dict)
     orders: dict[str, tuple[int, ...]] = field(default_factory=dict)
     unseen: dict[str, str] = field(default_factory=dict)
@@ -141,7 +155,10 @@ class Search:
         if inside is None or not parts:
             return []
         self.orders |= {part.label: (*order, i) for i, part in enumerate(parts)}
-        guilty = self._guilty(parts, thorough=False) or self._guilty(parts, thorough=True)
+        quick = [] if self.audits else self._guilty(parts, thorough=False)
+        guilty = quick or self._guilty(parts, thorough=True)
+        if self.audits and not guilty:
+            return []
         if len(guilty) > 1:
             guilty = self._unfused(inside, guilty)
         if not guilty:
@@ -186,10 +203,10 @@ class Search:
         """Checks a part; one that a quick look does not confirm is looked at thoroughly."""
         try:
             made = subject()
-            quick = None if thorough else self.judge(made, y_bar, False)
+            quick = None if thorough else self.judge(made, y_bar, False, False)
             if quick is not None and quick.status == "right":
                 return quick
-            return self.judge(made, y_bar, True)
+            return self.judge(made, y_bar, True, self.audits)
         except BudgetSpent:
             return Judged("undecided", reason=UNCHECKED)
         except (EvaluationError, InvalidInput) as error:
@@ -265,12 +282,18 @@ def rooted(verdict: Verdict, whole: Part, judge: Judge) -> Verdict:
         judge: checks one part by itself.
     """
     errors = [f for f in verdict.findings if f.severity == "error"]
-    search = Search(judge)
-    places = search.places(whole, errors)
-    if not places and not search.unseen:
+    errors = [f for f in errors if f.kind not in CONDUCT | UNDECIDED]
+    given = [f for f in errors if f.kind not in AUDITED]
+    if not errors:
         return verdict
-    names = list(dict.fromkeys(f.primal for f in errors if f.primal))
-    roots = _explaining(places, search.orders, {n: whole.subject().point.get(n) for n in names})
+    search = Search(judge, audits=not given)
+    places = search.places(whole, given or errors)
+    if not search.judged:
+        reasons = (f"its parts could not be looked at: {r}" for r in search.unseen.values())
+        return replace(verdict, notes=(*verdict.notes, *reasons))
+    point = whole.subject().point
+    wrong = {f.primal: point.get(f.primal) for f in given if f.primal}
+    roots = _explaining(places, search.orders, wrong)
     return replace(verdict, roots=roots, notes=(*verdict.notes, _coverage(search)))
 
 

@@ -238,6 +238,34 @@ def test_a_network_that_raises_by_itself_goes_on_raising():
         gradcheck.check(Raising(*parts(2, {})), points())
 
 
+class Clipping(Part):
+    def backward(self, u):
+        return super().backward(np.clip(u, -100.0, 100.0))
+
+
+@pytest.mark.parametrize("i", [0, 1, 2])
+def test_a_part_that_only_an_audit_accuses_is_named(i):
+    layers = parts(3, {})
+    layers[i] = Clipping(i, RIGHT, np.float64)
+    verdict = gradcheck.check(Row(layers), points(), seed=0)
+    assert {f.kind for f in verdict.findings} == {"nonlinear"}, str(verdict)
+    assert [root.path for root in verdict.roots] == [f"layers[{i}]"], str(verdict)
+    assert verdict.roots[0].findings[0].kind == "nonlinear"
+
+
+def test_a_network_that_behaves_badly_and_is_right_has_no_roots():
+    class Doubling:
+        def forward(self, x):
+            x *= 2
+            return x
+
+        def backward(self, u):
+            return 2 * u
+
+    verdict = gradcheck.check(Row([Doubling(), *parts(1, {})]), points(), seed=0)
+    assert {f.kind for f in verdict.findings} == {"input_mutated"} and not verdict.roots
+
+
 def test_what_the_budget_leaves_out_is_said():
     network, args = in_a_row(5, {1: FAULTS["input doubled"]})
     whole = gradcheck.check(network, *args, seed=0)
