@@ -23,7 +23,8 @@ from gradcheck.lean import compared_at_once
 from gradcheck.low_precision import compared_coarsely
 from gradcheck.measurement import Measurement, Probed, more_probes
 from gradcheck.network import Part, is_network, network_of
-from gradcheck.network.roots import Judge, Judged, judged_by, rooted
+from gradcheck.network.judged import Judge, Judged, judged_by
+from gradcheck.network.report import rooted
 from gradcheck.noise import LOW_BITS
 from gradcheck.oracles.reference import Witness, witness
 from gradcheck.probes import cotangents, part_probe, parts, passing, probes
@@ -121,11 +122,9 @@ def check(
         raise raised
     if verdict.status != "fail":
         return verdict
-    told = {"vjp": vjp, "wrt": wrt, "reference": reference, "budget": budget, "name": name}
-    given = {key: value for key, value in told.items() if value is not None}
-    given |= {"allow": allow} if allow else {}
-    given |= {"points": points} if _is_draw(args) else {}
-    return with_snippets(verdict, thing, args, given | {"seed": seed})
+    given = {**options, "reference": reference, "budget": budget, "allow": allow or None}
+    given |= {"points": points if _is_draw(args) else None, "seed": seed}
+    return with_snippets(verdict, thing, args, given)
 
 
 def _network(thing: Any, args: tuple, options: Mapping[str, Any], rng: np.random.Generator) -> Part:

@@ -53,9 +53,10 @@ def with_snippets(
         verdict: the verdict.
         thing: as in `check`.
         args: as in `check`.
-        options: the keywords of the check that are not its defaults, the seed among them.
+        options: the keywords of the check, the seed among them; None where one was not given.
     """
-    lines, exact = _call(thing, args, options)
+    given = {key: value for key, value in options.items() if value is not None}
+    lines, exact = _call(thing, args, given)
 
     def snippet(shown: str) -> str:
         return "\n".join([*lines, f"print({shown if exact else 'verdict'})"])

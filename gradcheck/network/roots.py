@@ -1,107 +1,26 @@
 """From a network whose gradient is wrong to where that starts: downwards, part by part."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from gradcheck import backends
 from gradcheck.errors import EvaluationError, InvalidInput
 from gradcheck.evaluation import BudgetSpent
+from gradcheck.network.judged import Judge, Judged
 from gradcheck.network.parts import Inside, Part
 from gradcheck.network.words import (
-    inherited,
-    is_below,
     join_root,
     part_root,
-    plain,
     recalled_root,
-    some,
 )
 from gradcheck.subject import Point, Subject
-from gradcheck.verdict import Comparison, Finding, Root, Verdict
+from gradcheck.verdict import Finding, Root
 
 MOST_EDGES = 64
 """Between more parts than these nothing is looked at: each would cost a probe of the whole."""
 
-END = (2**31,)
-"""Where the inputs of the network stand in the order of the backward pass."""
-
 UNCHECKED = "the budget is spent"
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What a check of a part by itself says.
-
-    Attributes:
-        status: "right", "wrong" or "undecided".
-        findings: what is wrong in what it gives.
-        conduct: what is wrong in how it behaves: alone that accuses no part.
-        right: the primals that are right.
-        parameters: those of its primals that are parameters.
-        reason: why it is undecided.
-        thorough: whether each primal was looked at for itself.
-    """
-
-    status: Literal["right", "wrong", "undecided"]
-    findings: tuple[Finding, ...] = ()
-    conduct: tuple[Finding, ...] = ()
-    right: frozenset[str] = frozenset()
-    parameters: tuple[str, ...] = ()
-    reason: str = ""
-    thorough: bool = True
-
-
-Judge = Callable[[Subject, Point, bool, bool], Judged]
-"""(a part by itself, the cotangents that reach it, whether to be thorough, whether to audit it
-further) -> what is wrong."""
-
-
-CONDUCT = {
-    "accumulates",
-    "aliased_input",
-    "backward_nondeterministic",
-    "cotangent_mutated",
-    "input_mutated",
-    "parameter_mutated",
-}
-"""Findings about how a pullback behaves, not about what it gives."""
-
-AUDITED = {
-    "batch_of_one",
-    "empty_batch",
-    "input_layout",
-    "layout",
-    "nonlinear",
-    "stale",
-    "zero_cotangent",
-}
-"""Findings of the further audits: parts are audited so only where nothing else is wrong."""
-
-UNDECIDED = {"forward_nondeterministic", "overflow"}
-"""Findings that leave open whether what is given is right."""
-
-
-def judged_by(
-    findings: Sequence[Finding],
-    comparisons: Sequence[Comparison],
-    subject: Subject,
-    thorough: bool,
-) -> Judged:
-    """Returns what the findings and the comparisons of a check say of a part."""
-    errors = [f for f in findings if f.severity == "error"]
-    open_ = [f.message for f in errors if f.kind in UNDECIDED]
-    open_ += [f"{c.primal}: {c.reason}" for c in comparisons if c.status == "inconclusive"]
-    wrong = tuple(f for f in errors if f.kind not in CONDUCT | UNDECIDED)
-    return Judged(
-        "wrong" if wrong else "undecided" if open_ else "right",
-        wrong,
-        tuple(f for f in errors if f.kind in CONDUCT),
-        frozenset(c.primal for c in comparisons if c.status == "pass"),
-        subject.parameters,
-        "" if wrong or not open_ else open_[0],
-        thorough,
-    )
 
 
 @dataclass(frozen=True)
@@ -273,84 +192,10 @@ class Search:
         return Place(root, order, spreads)
 
 
-def rooted(verdict: Verdict, whole: Part, judge: Judge) -> Verdict:
-    """Returns a verdict that fails with the roots of what is wrong; as it is where none is found.
-
-    Args:
-        verdict: of the whole network.
-        whole: the network as a part.
-        judge: checks one part by itself.
-    """
-    errors = [f for f in verdict.findings if f.severity == "error"]
-    errors = [f for f in errors if f.kind not in CONDUCT | UNDECIDED]
-    given = [f for f in errors if f.kind not in AUDITED]
-    if not errors:
-        return verdict
-    search = Search(judge, audits=not given)
-    places = search.places(whole, given or errors)
-    if not search.judged:
-        reasons = (f"its parts could not be looked at: {r}" for r in search.unseen.values())
-        return replace(verdict, notes=(*verdict.notes, *reasons))
-    point = whole.subject().point
-    wrong = {f.primal: point.get(f.primal) for f in given if f.primal}
-    roots = _explaining(places, search.orders, wrong)
-    return replace(verdict, roots=roots, notes=(*verdict.notes, _coverage(search)))
-
-
-def _explaining(
-    places: Sequence[Place], orders: Mapping[str, tuple[int, ...]], wrong: Mapping[str, Any]
-) -> tuple[Root, ...]:
-    """Returns the roots, each with the wrong gradients of the network that come from it.
-
-    That is the first root whose own parameter it is, else the first that spreads upstream to it.
-    """
-    explains: list[list[str]] = [[] for _ in places]
-    for name, x in wrong.items():
-        owners = [path for path in orders if is_below(name, path)]
-        order = orders[max(owners, key=len)] if owners else END
-        own = (i for i, p in enumerate(places) if _is_own(name, x, p))
-        above = (i for i, p in enumerate(places) if p.spreads and order >= p.order)
-        first = next(own, next(above, None))
-        if first is not None:
-            explains[first].append(name)
-    return tuple(
-        inherited(replace(place.root, explains=tuple(its)), spreads=place.spreads)
-        for place, its in zip(places, explains, strict=True)
-    )
-
-
-def _is_own(name: str, x: Any, place: Place) -> bool:
-    """Whether a primal of the network is a wrong parameter of a root, by its name or its values."""
-    path = plain(place.root.path)
-    own = {f"{path}.{f.primal}".lstrip(".") for f in place.root.findings}
-    return plain(name) in own or any(x is not None and _is_same(x, w) for w in place.owns.values())
-
-
-def _coverage(search: Search) -> str:
-    """Returns how much of the network was looked at."""
-
-    def labels(status: str) -> list[str]:
-        return [label for label, judged in search.judged.items() if judged.status == status]
-
-    undecided = labels("undecided")
-    spent = [label for label in undecided if search.judged[label].reason == UNCHECKED]
-    said = (
-        f"parts checked by themselves, at what passes through them: {len(search.judged)}, of which "
-        f"{len(labels('right'))} right"
-    )
-    others = {n: search.judged[n].reason for n in undecided if n not in spent} | search.unseen
-    if spent:
-        said += f"; not checked, as {UNCHECKED}: {some(spent)}"
-    for label, reason in list(others.items())[:1]:
-        more = f" (and {len(others) - 1} more)" if len(others) > 1 else ""
-        said += f"; undecided: {label}{more}, {reason}"
-    return said
-
-
 def _feeds(part: Part, other: Part) -> bool:
     """Whether what a part puts out is what another takes in."""
     return part is not other and any(
-        _is_same(y, x) for y in part.outputs.values() for x in other.inputs
+        is_same(y, x) for y in part.outputs.values() for x in other.inputs
     )
 
 
@@ -363,8 +208,9 @@ def _recalls_wrongly(part: Part) -> bool:
     except EvaluationError:
         return False
     both = [(x, alone[name]) for name, x in part.returned.items() if name in alone]
-    return any(not _is_same(x, y) for x, y in both)
+    return any(not is_same(x, y) for x, y in both)
 
 
-def _is_same(x: Any, y: Any) -> bool:
+def is_same(x: Any, y: Any) -> bool:
+    """Returns whether two arrays have the same shape and values."""
     return backends.of(x).shape(x) == backends.of(y).shape(y) and backends.of(x).same(x, y)

@@ -287,3 +287,49 @@ def test_a_chain_is_refused_where_its_links_do_not_fit():
     two = (lambda x: (x, 2 * x), lambda u, x: u[0] + 2 * u[1])
     with pytest.raises(gradcheck.InvalidInput, match=r"differentiates 1 .*puts out 2"):
         gradcheck.check([two, zoo.HalfSquaredError()], points())
+
+
+class Tripling:
+    """Right by 1.5, claimed to be 3."""
+
+    def forward(self, x):
+        return 1.5 * x
+
+    def backward(self, u):
+        return 3.0 * u
+
+
+class Under:
+    """A layer of any convention under a wrong one."""
+
+    def __init__(self, layer, cached) -> None:
+        self.layer, self.cached, self.wrong = layer, cached, Tripling()
+
+    def forward(self, x):
+        forward = getattr(self.layer, "forward", None) or self.layer.forward_pass
+        y = forward(x)
+        y, self.cache = y if self.cached else (y, None)
+        return self.wrong.forward(self.layer.output if y is None else y)
+
+    def backward(self, u):
+        u = self.wrong.backward(u)
+        if hasattr(self.layer, "backward_pass"):
+            return self.layer.backward_pass(u)
+        more = (self.cache,) if self.cached else (0.5,) if self.updates else ()
+        returned = self.layer.backward(u, *more)
+        return returned[0] if isinstance(returned, tuple) else returned
+
+    @property
+    def updates(self):
+        return isinstance(self.layer, zoo.Updating)
+
+
+ONE_INPUT = [row for row in zoo.ZOO if len(row.inputs) == 1 and row.make is not zoo.BatchNorm]
+
+
+@pytest.mark.parametrize("row", ONE_INPUT, ids=lambda row: row.name)
+def test_a_right_layer_of_any_convention_is_not_accused(row):
+    network = Under(row.make(), cached=row.make is zoo.Cached)
+    verdict = gradcheck.check(network, *row.inputs, seed=0)
+    assert [root.path for root in verdict.roots] == ["wrong"], str(verdict)
+    assert "undecided" not in verdict.notes[-1]
