@@ -8,7 +8,8 @@ import numpy as np
 
 from gradcheck import backends
 from gradcheck.comparison import FAIL_BARS
-from gradcheck.diagnosis import UNKNOWN, Diagnosis, Evidence, diagnosed
+from gradcheck.diagnosis import UNKNOWN, Diagnosis, Evidence, described, diagnosed
+from gradcheck.jacobian import through_outputs
 from gradcheck.localisation import Located
 from gradcheck.measurement import Measurement
 from gradcheck.verdict import Finding
@@ -45,7 +46,10 @@ def _explained(
     if m.evaluator_of((finding.primal,)).stepped and not np.any(found.true[found.wrong]):
         message = f"{finding.message}: {STRAIGHT_THROUGH}"
         return replace(finding, kind="straight_through", message=message)
-    diagnosis = diagnosed(_evidence(m, found, k, located))
+    evidence = _evidence(m, found, k, located)
+    diagnosis = diagnosed(evidence)
+    if diagnosis.kind == UNKNOWN:
+        diagnosis = _through_outputs(m, found, k, evidence) or diagnosis
     told = diagnosis.kind != UNKNOWN
     words = diagnosis.words
     repair = _verified(diagnosis, found)
@@ -86,6 +90,29 @@ def _evidence(
             if name != found.primal and its == k
         },
     )
+
+
+def _through_outputs(
+    m: Measurement, found: Located, k: int, evidence: Evidence
+) -> Diagnosis | None:
+    """Returns the one mistake that every output shows in its own gradient; None: there is none."""
+    told = [(e, diagnosed(e)) for e in through_outputs(m, found, k, evidence)]
+    if len({d.kind for _, d in told}) != 1 or told[0][1].kind == UNKNOWN:
+        return None
+    weakest = min((d for _, d in told), key=lambda d: d.confidence)
+    undone = [(e, d.repair.apply) for e, d in told if d.repair and d.repair.apply]
+
+    def apply(c: np.ndarray) -> np.ndarray:
+        repaired = c.copy()
+        for e, undo in undone:
+            u = m.audited.cotangents[k][e.through]
+            repaired += np.tensordot(u, undo(e.claimed) - e.claimed, e.split)
+        return repaired
+
+    repair = weakest.repair and replace(
+        weakest.repair, apply=apply if len(undone) == len(told) else None
+    )
+    return replace(weakest, repair=repair, where=described(evidence))
 
 
 def _verified(diagnosis: Diagnosis, found: Located) -> str:

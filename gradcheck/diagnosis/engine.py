@@ -17,6 +17,8 @@ from gradcheck.diagnosis import (
     losses,
     masks,
     neighbours,
+    outputs,
+    pairs,
     reductions,
     terms,
 )
@@ -37,9 +39,22 @@ ROWS: tuple[Row, ...] = (
     *limits.ROWS,
     *reductions.ROWS,
     *terms.ROWS,
+    *pairs.ROWS,
     *contractions.ROWS,
 )
 """The table of known mistakes."""
+
+THROUGH_OUTPUTS: tuple[Row, ...] = (
+    *(row for row in factors.ROWS if row.name in ("sign", "known factor", "factor of each slice")),
+    *(row for row in layout.ROWS if row.name != "slices swapped"),
+    *(row for row in chain.ROWS if row.name.startswith("chain factor")),
+    *(row for row in pairs.ROWS if row.name == "chain factor missing"),
+    *(row for row in masks.ROWS if row.name in ("scaled", "sign of a part")),
+    *(row for row in reductions.ROWS if row.name in ("reduced and spread",)),
+    *(row for row in terms.ROWS if row.name in ("mean term", "projection term")),
+    *outputs.ROWS,
+)
+"""What is known of the terms of a gradient, one for each output."""
 
 UNKNOWN = "unknown"
 
@@ -116,7 +131,7 @@ def diagnosed(evidence: Evidence) -> Diagnosis:
 
 
 def _explanations(evidence: Evidence) -> Iterator[tuple[Row, Candidate, float]]:
-    for row in ROWS:
+    for row in THROUGH_OUTPUTS if evidence.split else ROWS:
         for candidate in _candidates(row, evidence):
             if fits(evidence, candidate):
                 yield row, candidate, row.bits + length(evidence, candidate)
@@ -149,13 +164,16 @@ def _told(
     evidence: Evidence, best: tuple[Row, Candidate, float], share: Mapping[str, float]
 ) -> Diagnosis:
     row, candidate, bits = best
-    words = {"primal": evidence.primal, "where": "", **candidate.parameters}
+    words = {"primal": evidence.primal, "through": evidence.through, **candidate.parameters}
+    if "axis" in words:
+        words["axis_name"] = evidence.axis(words["axis"])
     z = candidate.z[np.isfinite(candidate.z)]
     undo = candidate.undo
     others = {n: s for n, s in share.items() if n not in (row.name, UNKNOWN)}
+    alone = f"seen through each entry of {evidence.through} alone, " if evidence.split else ""
     return Diagnosis(
         kind=row.name,
-        sentence=row.sentence.format(**words),
+        sentence=alone + row.sentence.format(**words),
         usual_cause=row.cause.format(**words),
         parameters=dict(candidate.parameters),
         repair=Repair(row.repair.format(**words), undo and _shaped(undo)),

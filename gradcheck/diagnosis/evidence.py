@@ -44,6 +44,8 @@ class Evidence:
         outputs: which of the quantities are outputs.
         cotangents: which of them are cotangents.
         neighbours: the claimed and the true gradient of other primals, by name.
+        through: the output whose Jacobian this is, "" where it is a gradient.
+        split: how many of the axes are the output's; the primal's follow them.
     """
 
     primal: str
@@ -56,11 +58,20 @@ class Evidence:
     outputs: tuple[str, ...] = ()
     cotangents: tuple[str, ...] = ()
     neighbours: Mapping[str, tuple[Array, Array]] = field(default_factory=dict)
+    through: str = ""
+    split: int = 0
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the primal."""
         return self.claimed.shape
+
+    def axis(self, axis: int) -> str:
+        """Returns how a person calls an axis: "axis 1", of output or primal in a Jacobian."""
+        if not self.split:
+            return f"axis {axis}"
+        own = axis - self.split
+        return f"axis {own} of {self.primal}" if own >= 0 else f"axis {axis} of {self.through}"
 
     @cached_property
     def known(self) -> Array:
@@ -114,6 +125,13 @@ class Evidence:
     def w(self) -> Array:
         """Which entries of the sample are wrong."""
         return self.sampled(self.wrong)
+
+    @cached_property
+    def telling(self) -> Array:
+        """Which entries of the sample count: of a Jacobian not those that are rightly zero."""
+        if not self.split:
+            return np.ones_like(self.w)
+        return self.w | (np.abs(self.t) > BAR_SIGMAS * self.s)
 
     @cached_property
     def rounding(self) -> float:

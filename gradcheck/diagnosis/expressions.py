@@ -112,6 +112,10 @@ def derived(evidence: Evidence) -> Iterator[tuple[str, Array]]:
     for name, q in found:
         if q.shape == evidence.shape and q.ndim > 1 and name not in evidence.cotangents:
             yield f"softmax({name})", softmax(q)
+    own = dict(found).get(evidence.primal)
+    for name, q in found:
+        if own is not None and name in evidence.outputs and q.shape == own.shape and own.all():
+            yield f"({name} / {evidence.primal})", q / own
     for name, q in evidence.quantities.items():
         hot = one_hot(np.asarray(q), evidence.shape)
         if hot is not None:

@@ -243,9 +243,9 @@ def per_slice(evidence: Evidence, axis: int, x: Array) -> Array:
 
 def slice_name(evidence: Evidence, axis: int) -> str:
     """Returns what an index along an axis selects, as people say it."""
-    if len(evidence.shape) == 2:
+    if len(evidence.shape) == 2 and not evidence.split:
         return ("row", "column")[axis]
-    return f"index of axis {axis}"
+    return f"index of {evidence.axis(axis)}"
 
 
 def _everywhere(evidence: Evidence) -> str:

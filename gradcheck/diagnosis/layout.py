@@ -39,7 +39,7 @@ def _permuted(evidence: Evidence) -> Iterator[Candidate]:
 def _reversed(evidence: Evidence) -> Iterator[Candidate]:
     axes = [a for a, n in enumerate(evidence.shape) if n > 1]
     every = [("along every axis", tuple(axes))] if len(axes) > 1 else []
-    for words, chosen in [(f"along axis {a}", (a,)) for a in axes] + every:
+    for words, chosen in [(f"along {evidence.axis(a)}", (a,)) for a in axes] + every:
         yield from _moved(
             evidence, lambda c, chosen=chosen: np.flip(c, chosen), 1.0 + np.log2(len(axes)),
             words=words, axes=chosen,
@@ -165,14 +165,14 @@ ROWS = (
     ),
     Row(
         "rolled",
-        "the claim is the true gradient rolled by {shift} along axis {axis}{besides}",
+        "the claim is the true gradient rolled by {shift} along {axis_name}{besides}",
         "an index is off",
-        "roll it back by {shift} along axis {axis}",
+        "roll it back by {shift} along {axis_name}",
         _rolled,
     ),
     Row(
         "off by one",
-        "the claim is the true gradient shifted by {shift} along axis {axis}",
+        "the claim is the true gradient shifted by {shift} along {axis_name}",
         "an index is off by one",
         "shift it back",
         _off_by_one,
@@ -193,7 +193,7 @@ ROWS = (
     ),
     Row(
         "blocks exchanged",
-        "axis {axis} of the claim has its {parts} parts in the order {order}{besides}",
+        "{axis_name} of the claim has its {parts} parts in the order {order}{besides}",
         "parts that are stored side by side (gates, halves) are taken for one another",
         "put the parts back in order",
         _blocks,

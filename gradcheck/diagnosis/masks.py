@@ -11,7 +11,7 @@ from gradcheck.diagnosis.patterns import Pattern, patterns
 from gradcheck.diagnosis.scoring import Candidate, Row, Undo, choice_bits, done, undone
 
 
-def _sets(evidence: Evidence) -> Iterator[Pattern]:
+def subsets(evidence: Evidence) -> Iterator[Pattern]:
     """Yields the patterns, and the wrong entries as they are: no pattern at all."""
     yield from patterns(evidence)
     n, k = evidence.w.size, int(evidence.w.sum())
@@ -24,7 +24,7 @@ def _sets(evidence: Evidence) -> Iterator[Pattern]:
 def _zeroed(evidence: Evidence) -> Iterator[Candidate]:
     if np.any(evidence.c[evidence.w]):
         return
-    for pattern in _sets(evidence):
+    for pattern in subsets(evidence):
         h = np.where(pattern.at, 0.0, evidence.t)
         yield done(evidence, h, ~pattern.at, bits=pattern.bits, where=pattern.words, enough=1)
 
@@ -33,7 +33,7 @@ def _unmasked(evidence: Evidence) -> Iterator[Candidate]:
     """The truth is zero on the set, and the claim is not."""
     if np.any(np.abs(evidence.t[evidence.w]) > 6 * evidence.s[evidence.w]):
         return
-    for pattern in _sets(evidence):
+    for pattern in subsets(evidence):
         yield undone(
             evidence, np.where(pattern.at, 0.0, evidence.c), bits=pattern.bits,
             undo=_within(pattern, lambda c: 0.0 * c), where=pattern.words, enough=1,
@@ -46,7 +46,7 @@ def _scaled(evidence: Evidence) -> Iterator[Candidate]:
         return
     known, bits = recognised(evidence, g, sigma)
     factor = float(np.copysign(known.value, g))
-    for pattern in _sets(evidence):
+    for pattern in subsets(evidence):
         yield undone(
             evidence, np.where(pattern.at, evidence.c / factor, evidence.c),
             bits=pattern.bits + bits, free=1, tells=_solid(evidence),
@@ -57,7 +57,7 @@ def _scaled(evidence: Evidence) -> Iterator[Candidate]:
 
 
 def _negated(evidence: Evidence) -> Iterator[Candidate]:
-    for pattern in _sets(evidence):
+    for pattern in subsets(evidence):
         yield undone(
             evidence, np.where(pattern.at, -evidence.c, evidence.c), bits=pattern.bits,
             tells=_solid(evidence), undo=_within(pattern, np.negative), where=pattern.words,
@@ -71,7 +71,7 @@ def _constant(evidence: Evidence) -> Iterator[Candidate]:
     if len(values) < 3 or values[0] == 0 or np.any(values != values[0]):
         return
     value = float(values[0])
-    for pattern in _sets(evidence):
+    for pattern in subsets(evidence):
         yield done(
             evidence, np.where(pattern.at, value, evidence.t), ~pattern.at, bits=pattern.bits + 8,
             where=pattern.words, value=value, free=1,
@@ -85,7 +85,7 @@ def _passed(evidence: Evidence) -> Iterator[Candidate]:
     for e in expressions(evidence):
         if e.form != "{q}" or not np.allclose(e.at[evidence.w], evidence.c[evidence.w], rtol=1e-6):
             continue
-        for pattern in _sets(evidence):
+        for pattern in subsets(evidence):
             h = np.where(pattern.at, e.at, evidence.t)
             yield done(
                 evidence, h, ~pattern.at, bits=pattern.bits + 4, where=pattern.words, which=e.text

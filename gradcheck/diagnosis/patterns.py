@@ -47,15 +47,15 @@ def patterns(evidence: Evidence) -> Iterator[Pattern]:
     if not wrong.any() or evidence.wrong.sum() == evidence.seen.sum():
         return
     for pattern in (*_by_place(evidence), *_by_shape(evidence), *_by_value(evidence)):
-        size = int(pattern.at.sum())
-        if size < wrong.size and not np.any(wrong & ~pattern.at):
+        size = int((pattern.at & evidence.telling).sum())
+        if size < evidence.telling.sum() and not np.any(wrong & ~pattern.at):
             if wrong.sum() >= MOSTLY * size and _is_borne_out(evidence, pattern):
                 yield pattern
 
 
 def _is_borne_out(evidence: Evidence, pattern: Pattern) -> bool:
     """Whether most of the set is wrong, also where the sample is only a part of what was seen."""
-    if evidence.w.size == evidence.seen.sum():
+    if evidence.w.size == evidence.seen.sum() or evidence.split:
         return True
     return bool(evidence.wrong.sum() >= MOSTLY * (pattern.mask() & evidence.seen).sum())
 
@@ -83,7 +83,7 @@ def _by_place(evidence: Evidence) -> Iterator[Pattern]:
         told = [_index_set(s) for s in sets]
         at = np.logical_and.reduce([s[i] for s, i in zip(sets, evidence.at, strict=True)])
         yield Pattern(
-            _place(bound, [t[0] for t in told], [t[2] for t in told], shape),
+            _place(evidence, bound, [t[0] for t in told], [t[2] for t in told]),
             1 + ndim + sum(t[1] for b, t in zip(bound, told, strict=True) if b),
             at,
             lambda sets=sets: _product(sets),
@@ -116,26 +116,33 @@ def _index_set(used: Array) -> tuple[str, float, str]:
     return f"[{shown}]", 2 + choice_bits(n, len(indices)) + float(np.log2(n)), shown
 
 
-def _place(
-    bound: tuple[bool, ...], slices: list[str], words: list[str], shape: tuple[int, ...]
-) -> str:
-    single = [s.isdigit() for s in slices]
+def _place(evidence: Evidence, bound: tuple[bool, ...], slices: list[str], words: list[str]) -> str:
+    single, ndim = [s.isdigit() for s in slices], len(slices)
+    if evidence.split:
+        return " and ".join(
+            f"{'index' if one else 'indices'} {told} of {evidence.axis(axis)}"
+            for axis, (b, one, told) in enumerate(zip(bound, single, words, strict=True))
+            if b
+        )
     if all(single):
         return f"the entry [{', '.join(slices)}]"
     if sum(bound) > 1:
         return f"the block [{', '.join(slices)}]"
     axis = bound.index(True)
-    if len(shape) == 1:
+    if ndim == 1:
         return f"the entries {words[0]}"
-    noun = ("row", "column")[axis] if len(shape) == 2 else f"index of axis {axis}"
+    noun = ("row", "column")[axis] if ndim == 2 else f"index of axis {axis}"
     plural = {"row": "rows", "column": "columns"}.get(noun, f"indices of axis {axis}")
     if single[axis]:
-        return f"{noun} {words[axis]}" if len(shape) == 2 else f"index {words[axis]} of axis {axis}"
+        return f"{noun} {words[axis]}" if ndim == 2 else f"index {words[axis]} of axis {axis}"
     return f"{plural} {words[axis]}"
 
 
 def _by_shape(evidence: Evidence) -> Iterator[Pattern]:
     """Sets that relate two axes: border, diagonal, triangles, checkerboard."""
+    if evidence.split:
+        yield from _by_pair(evidence)
+        return
     if evidence.claimed.ndim < 2:
         return
     n, m = evidence.shape[-2:]
@@ -154,6 +161,44 @@ def _by_shape(evidence: Evidence) -> Iterator[Pattern]:
         ("every other entry, as on a checkerboard", lambda i, j: (i + j) % 2 == 0),
     ):
         yield Pattern(words, 5.0, holds(*sampled), lambda holds=holds: holds(*grid))
+
+
+PAIRS = (
+    ("is not that", lambda i, j: i != j),
+    ("is that", lambda i, j: i == j),
+    ("is above that", lambda i, j: i > j),
+    ("is below that", lambda i, j: i < j),
+    ("is above that, or the same,", lambda i, j: i >= j),
+    ("is below that, or the same,", lambda i, j: i <= j),
+    ("is above the next of that", lambda i, j: i > j + 1),
+    ("is below the one before that", lambda i, j: i < j - 1),
+)
+"""Relations of an index of an output to one of a primal: times, positions, samples."""
+
+
+def _by_pair(evidence: Evidence) -> Iterator[Pattern]:
+    """Sets that relate an axis of the output to one of the primal."""
+    ndim, split = len(evidence.shape), evidence.split
+    pairs = [
+        (a, b)
+        for a, b in product(range(split), range(split, ndim))
+        if evidence.shape[a] == evidence.shape[b] > 1
+    ]
+    bits = 3.0 + float(np.log2(1 + len(pairs) * len(PAIRS)))
+    for a, b in pairs:
+        i, j = (np.arange(evidence.shape[x]).reshape(_along(x, ndim)) for x in (a, b))
+        for relation, holds in PAIRS:
+            yield Pattern(
+                f"every entry where the index of {evidence.axis(a)} {relation} of "
+                f"{evidence.axis(b)}",
+                bits,
+                holds(evidence.at[a], evidence.at[b]),
+                lambda holds=holds, i=i, j=j: holds(i, j),
+            )
+
+
+def _along(axis: int, ndim: int) -> tuple[int, ...]:
+    return tuple(-1 if a == axis else 1 for a in range(ndim))
 
 
 SIGNS = (

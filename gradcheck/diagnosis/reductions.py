@@ -41,7 +41,7 @@ def _spread(evidence: Evidence) -> Iterator[Candidate]:
             h = evidence.sampled(reduction(evidence.known, axis=axis, keepdims=True))
             yield done(
                 evidence, h, growth(n), bits=float(np.log2(5 * len(chosen))), reduction=words,
-                along=_along(axis, axes),
+                along=_along(evidence, axis, axes),
             )  # fmt: skip
 
 
@@ -88,10 +88,10 @@ def _varies(x: Array, axis: tuple[int, ...]) -> bool:
     return bool(np.any(spread > 1e-12 * np.max(np.abs(x))))
 
 
-def _along(axis: tuple[int, ...], axes: list[int]) -> str:
+def _along(evidence: Evidence, axis: tuple[int, ...], axes: list[int]) -> str:
     if len(axis) == len(axes):
         return "over all entries"
-    return "along ax" + ("is " if len(axis) == 1 else "es ") + ", ".join(map(str, axis))
+    return "along " + ", ".join(map(evidence.axis, axis))
 
 
 def _multiple_of_sum(evidence: Evidence) -> Iterator[Candidate]:
@@ -114,7 +114,7 @@ def _multiple_of_sum(evidence: Evidence) -> Iterator[Candidate]:
         factor = float(np.copysign(known.value, f))
         yield done(
             evidence, factor * h, 2 * factor * n**0.5, bits=bits + 3, free=1, factor=factor,
-            reduction=f"{factor:.4g} times the sum", along=_along(axis, axes),
+            reduction=f"{factor:.4g} times the sum", along=_along(evidence, axis, axes),
         )  # fmt: skip
 
 
@@ -142,16 +142,16 @@ ROWS = (
     ),
     Row(
         "mean removed",
-        "the claim is the true gradient less its mean along axis {axis}",
+        "the claim is the true gradient less its mean along {axis_name}",
         "the mean term of a normalisation that the function does not have",
         "do not subtract the mean",
         _centred,
     ),
     Row(
         "cumulated",
-        "the claim is the true gradient {words} along axis {axis}{besides}",
+        "the claim is the true gradient {words} along {axis_name}{besides}",
         "a cumulated sum, or its derivative, is forgotten or applied twice",
-        "undo the cumulated sum along axis {axis}",
+        "undo the cumulated sum along {axis_name}",
         _cumulated,
     ),
 )

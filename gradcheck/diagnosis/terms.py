@@ -87,7 +87,8 @@ def _beside(evidence: Evidence) -> Iterator[Candidate]:
 PENALTIES = ("{q}", "sign({q})")
 
 
-def _term(evidence: Evidence, e: Expression, bits: float) -> Iterator[Candidate]:
+def term(evidence: Evidence, e: Expression, bits: float) -> Iterator[Candidate]:
+    """Yields the hypothesis that claim - true is a multiple of an expression."""
     found = _multiple(evidence, e.at)
     if found is None:
         return
@@ -101,7 +102,7 @@ def _term(evidence: Evidence, e: Expression, bits: float) -> Iterator[Candidate]
 def _penalty(evidence: Evidence, *, form: str) -> Iterator[Candidate]:
     for e in expressions(evidence):
         if e.of == evidence.primal and e.form == form:
-            yield from _term(evidence, e, 0.0)
+            yield from term(evidence, e, 0.0)
 
 
 def _any_term(evidence: Evidence) -> Iterator[Candidate]:
@@ -113,7 +114,7 @@ def _any_term(evidence: Evidence) -> Iterator[Candidate]:
     found.append(Expression("1", "", "1", one, lambda: np.ones(evidence.shape)))
     for i in _nearest(evidence, np.array([e.at for e in found])):
         if not is_multiple(evidence, found[i].at):
-            yield from _term(evidence, found[i], float(np.log2(len(found))))
+            yield from term(evidence, found[i], float(np.log2(len(found))))
 
 
 def _times(u: Expression, e: Expression) -> Expression:
@@ -152,7 +153,7 @@ def _in_slices(evidence: Evidence, *, level: bool, multiple: bool) -> Iterator[C
 
 def _slice(evidence: Evidence, axis: int) -> str:
     ndim = evidence.claimed.ndim
-    return slice_name(evidence, 1 - axis) if ndim == 2 else f"slice along axis {axis}"
+    return slice_name(evidence, 1 - axis) if ndim == 2 else f"slice along {evidence.axis(axis)}"
 
 
 def _fits(
@@ -234,7 +235,7 @@ ROWS = (
         "the claim differs from the true gradient by one number for each {slice}",
         "the mean that is subtracted in the forward pass is taken for a constant, or a sum is"
         " missing",
-        "subtract the mean along axis {axis}",
+        "subtract the mean along {axis_name}",
         lambda e: _in_slices(e, level=True, multiple=False),
     ),
     Row(
@@ -242,7 +243,7 @@ ROWS = (
         "the claim differs from the true gradient by a multiple of {quantity} for each {slice}",
         "the term of a normaliser (the variance of a layer norm, the sum of a softmax) is missing"
         " or wrong",
-        "subtract the projection on {quantity} along axis {axis}",
+        "subtract the projection on {quantity} along {axis_name}",
         lambda e: _in_slices(e, level=False, multiple=True),
     ),
     Row(
@@ -250,7 +251,7 @@ ROWS = (
         "the claim differs from the true gradient by a constant and a multiple of {quantity} for"
         " each {slice}",
         "mean and variance of a normalisation are taken for constants, or for those of other axes",
-        "subtract the mean, and the projection on {quantity}, along axis {axis}",
+        "subtract the mean, and the projection on {quantity}, along {axis_name}",
         lambda e: _in_slices(e, level=True, multiple=True),
     ),
 )

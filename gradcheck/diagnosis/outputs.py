@@ -1,0 +1,291 @@
+"""What a gradient is the sum of, output by output: terms left out, too many, in the wrong place."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from gradcheck.diagnosis.evidence import FLOOR, Array, Evidence
+from gradcheck.diagnosis.factors import fitted, recognised
+from gradcheck.diagnosis.masks import subsets
+from gradcheck.diagnosis.scoring import Candidate, Row, contents, done, real_bits, undone
+
+DISTINCT = 6
+"""So many different numbers must be in other places: few are anywhere by chance."""
+
+ALONE = 0.5
+"""Off the diagonal at least so many terms must be missing."""
+
+
+def _left_out(evidence: Evidence) -> Iterator[Candidate]:
+    if np.any(evidence.c[evidence.w]):
+        return
+    for pattern in subsets(evidence):
+        h = np.where(pattern.at, 0.0, evidence.t)
+        yield done(evidence, h, ~pattern.at, bits=pattern.bits, where=pattern.words, enough=1)
+
+
+def _too_many(evidence: Evidence) -> Iterator[Candidate]:
+    if np.any(np.abs(evidence.t[evidence.w]) > 6 * evidence.s[evidence.w]):
+        return
+    for pattern in subsets(evidence):
+        yield undone(
+            evidence, np.where(pattern.at, 0.0, evidence.c), bits=pattern.bits, enough=1,
+            undo=lambda c, p=pattern: np.where(p.mask(), 0.0, c), where=pattern.words,
+        )  # fmt: skip
+
+
+def _one_use(evidence: Evidence) -> Iterator[Candidate]:
+    """Of the outputs that an entry is in, one counts: the last that is written, or the first."""
+    if not evidence.seen.all() or np.any(evidence.c[evidence.w]):
+        return
+    outputs = tuple(range(evidence.split))
+    inputs = tuple(range(evidence.split, len(evidence.shape)))
+    uses = (np.abs(evidence.true) > 6 * evidence.bar).sum(outputs)
+    kept = (evidence.claimed != 0).sum(outputs)
+    wrong = evidence.wrong.any(outputs)
+    if not wrong.any() or np.any(kept[wrong] != 1) or np.any(uses[wrong] < 2):
+        return
+    bits = 2.0 + float(np.log2(uses[wrong]).sum())
+    yield done(
+        evidence, np.where(evidence.w, 0.0, evidence.t), ~evidence.w, bits=bits, enough=1,
+        entries=int(wrong.sum()), axes=[evidence.axis(a) for a in inputs],
+    )  # fmt: skip
+
+
+def _uncoupled(evidence: Evidence) -> Iterator[Candidate]:
+    """Each output is taken for a function of its own entry, or row, alone."""
+    for axes, words in _own(evidence):
+        off = np.any([evidence.at[a] != evidence.at[b] for a, b in axes], axis=0)
+        missing = off & evidence.w
+        if np.any(evidence.c[off]) or missing.sum() < ALONE * evidence.w.sum():
+            continue
+        z = np.where(off, 0.0, np.where(evidence.w, np.nan, (evidence.c - evidence.t) / evidence.s))
+        yield Candidate(z, 3.0, tells=missing, parameters={"which": words})
+
+
+def _own(evidence: Evidence) -> Iterator[tuple[list[tuple[int, int]], str]]:
+    """Yields axes of output and primal along which an entry may have an own one, in words."""
+    split, shape = evidence.split, evidence.shape
+    shared = [
+        (a, split + a)
+        for a in range(min(split, len(shape) - split))
+        if shape[a] == shape[split + a] > 1
+    ]
+    if shared:
+        yield shared, "its own entry"
+    if len(shared) > 1:
+        for pair in shared:
+            yield [pair], f"the entries with its own index along {evidence.axis(pair[1])}"
+
+
+def _own_wrong(evidence: Evidence) -> Iterator[Candidate]:
+    """What an entry does to its own output is wrong, what it does to the others is right."""
+    for axes, words in islice(_own(evidence), 1):
+        own = np.all([evidence.at[a] == evidence.at[b] for a, b in axes], axis=0)
+        if np.any(evidence.w & ~own) or not np.any(evidence.telling & ~own):
+            continue
+        z = np.where(own, 0.0, (evidence.c - evidence.t) / evidence.s)
+        bits = 6.0 + float(contents(evidence)[own].sum())
+        yield Candidate(z, bits, parameters={"which": words})
+
+
+def _rank_one(evidence: Evidence) -> Iterator[Candidate]:
+    """Where claim - true is a bᵀ, of the whole or of each slice along one axis of both."""
+    if not evidence.seen.all():
+        return
+    split, shape = evidence.split, evidence.shape
+    batches = [(None, None)] + [
+        (a, split + a)
+        for a in range(min(split, len(shape) - split))
+        if shape[a] == shape[split + a] > 1 and max(split, len(shape) - split) > 1
+    ]
+    d, noise = evidence.claimed - evidence.true, evidence.noise + FLOOR * np.abs(evidence.true)
+    for a, b in batches:
+        fit, free = _outer(d, noise, split, a, b)
+        if not 0 < free < 0.6 * evidence.wrong.sum():
+            continue
+        words = "" if a is None else f", for each index of {evidence.axis(a)}"
+        left = evidence.sampled(d - fit) / evidence.s
+        size = float(np.sqrt(np.mean(np.square(d / noise)[evidence.wrong])))
+        share = evidence.w.sum() / evidence.wrong.sum()
+        yield Candidate(
+            left, 4.0 + share * free * (np.log2(1 + size) + 2.7), free=int(share * free),
+            parameters={"slices": words}, undo=lambda c, fit=fit: c - fit,
+        )  # fmt: skip
+
+
+def _outer(d: Array, noise: Array, split: int, a: int | None, b: int | None) -> tuple[Array, int]:
+    """Returns the best outer product of output and primal for d, and how many numbers it takes."""
+    if a is None or b is None:
+        matrix = d.reshape(int(np.prod(d.shape[:split])), -1)
+        u, s, v = np.linalg.svd(matrix, full_matrices=False)
+        fit = s[0] * np.outer(u[:, 0], v[0])
+        used = np.abs(matrix) > 4 * noise.reshape(matrix.shape)
+        return fit.reshape(d.shape), int(used.any(1).sum() + used.any(0).sum() - 1)
+    fit, free = np.zeros(d.shape), 0
+    for i in range(d.shape[a]):
+        at: list[Any] = [slice(None)] * d.ndim
+        at[a] = at[b] = i
+        part, own = _outer(d[tuple(at)], noise[tuple(at)], split - 1, None, None)
+        fit[tuple(at)], free = part, free + own
+    return fit, free
+
+
+def _of_each_output(evidence: Evidence) -> Iterator[Candidate]:
+    """A factor for each entry of the output, whatever it is."""
+    split = evidence.split
+    n = int(np.prod(evidence.shape[:split]))
+    where = np.ravel_multi_index(evidence.at[:split], evidence.shape[:split])
+    size = np.bincount(where, (evidence.c / evidence.s) ** 2, n)
+    wrong = np.bincount(where[evidence.w], minlength=n)
+    if not wrong.any() or np.median(wrong[wrong > 0]) < 3:
+        return
+    g = np.bincount(where, evidence.c * evidence.t / evidence.s**2, n) / np.maximum(size, 1e-300)
+    bits = sum(real_bits(*p) for p in zip(g, 1 / np.maximum(np.sqrt(size), 1e-9), strict=True))
+    shape = evidence.shape[:split] + (1,) * (len(evidence.shape) - split)
+    yield undone(
+        evidence, g[where] * evidence.c, bits=bits + 2, free=n,
+        factors=[float(1 / f) if f else 0.0 for f in g[:8]],
+        undo=lambda c, g=g: c * g.reshape(shape),
+    )  # fmt: skip
+
+
+def _misplaced(evidence: Evidence) -> Iterator[Candidate]:
+    """The same numbers in other places."""
+    wrong = evidence.wrong
+    if not evidence.seen.all() or len(np.unique(evidence.c[evidence.w])) < DISTINCT:
+        return
+    true, noise = evidence.true.ravel(), evidence.noise.ravel()
+    order = np.argsort(true)
+    for sign, words in ((1.0, ""), (-1.0, ", and their sign is wrong")):
+        claimed = sign * evidence.claimed.ravel()
+        z, places = np.zeros(claimed.size), np.argsort(claimed)
+        off = claimed[places] - true[order]
+        z[places] = off / np.hypot(noise[order], FLOOR * (np.abs(true[order]) + evidence.scale))
+        bits = 4.0 + float(np.log2(wrong.sum())) * evidence.w.sum() + (0.0 if sign > 0 else 2.0)
+        at = z.reshape(evidence.shape)[evidence.at]
+        yield Candidate(at, bits, parameters={"besides": words})
+
+
+def _conjugated(evidence: Evidence) -> Iterator[Candidate]:
+    """Complex numbers come as real ones with a last axis of two, in output and primal."""
+    split, shape = evidence.split, evidence.shape
+    if len(shape) == split or shape[-1] != 2:
+        return
+    inner = np.array([1.0, -1.0])
+    axes = [("gradient", (-1,))]
+    if shape[split - 1] == 2:
+        axes += [("cotangent", (split - 1,)), ("factor", (split - 1, -1))]
+    for which, chosen in axes:
+        signs = np.ones((1,) * len(shape))
+        for a in chosen:
+            along = [1] * len(shape)
+            along[a] = 2
+            signs = signs * inner.reshape(along)
+        yield undone(
+            evidence, evidence.c * evidence.sampled(signs), bits=1.0, which=which,
+            undo=lambda c, s=signs: c * s,
+        )  # fmt: skip
+
+
+def _in_part(evidence: Evidence) -> Iterator[Candidate]:
+    """One factor, on the terms that are wrong, wherever these are."""
+    g, sigma = fitted(evidence, np.where(evidence.w, evidence.c, np.nan))
+    if not np.isfinite(g) or g == 0:
+        return
+    known, bits = recognised(evidence, g, sigma)
+    factor = float(np.copysign(known.value, g))
+    if not known.words and bits > contents(evidence)[evidence.w].sum() / 4:
+        return
+    x: Array = np.where(evidence.w, evidence.c / factor, evidence.c)
+    yield undone(
+        evidence, x, bits=bits + evidence.w.size, free=1, undo=None, factor=factor,
+        words=known.words,
+    )  # fmt: skip
+
+
+ROWS = (
+    Row(
+        "terms left out",
+        "what {primal} does to {through} is left out in {where}",
+        "a term of the sum: a path through time, a window, a sample that is not added up",
+        "add these terms",
+        _left_out,
+        bits=4,
+    ),
+    Row(
+        "terms too many",
+        "{primal} is given what it does not do to {through}, in {where}",
+        "a mask of the forward pass is missing in the backward pass, or an index is wrong",
+        "set these terms to zero",
+        _too_many,
+    ),
+    Row(
+        "not accumulated",
+        "of all the entries of {through} that an entry of {primal} is in, one alone counts, for"
+        " {entries} entries",
+        "duplicates, or overlapping windows, overwrite one another: x_bar[index] += u adds only one"
+        " of them",
+        "accumulate them, as numpy.add.at does",
+        _one_use,
+        bits=4,
+    ),
+    Row(
+        "coupling left out",
+        "in the claim an entry of {through} is a function of {which} alone, and it is not",
+        "what couples them (a sum, a mean, a variance, a step of time) is taken for a constant",
+        "derive the coupling as well",
+        _uncoupled,
+        bits=4,
+    ),
+    Row(
+        "own term",
+        "what an entry of {primal} does to the entry of {through} at its own place is wrong, what it"
+        " does to the others is right",
+        "the direct term (a skip connection, the derivative of the entry itself) is missing or"
+        " wrong",
+        "derive the direct term",
+        _own_wrong,
+        bits=8,
+    ),
+    Row(
+        "one product term",
+        "claimed - true is one product a bᵀ of {through} and {primal}{slices}",
+        "a term of the kind Σ(ȳ a) b is missing or wrong: the sum of a softmax, the projection of a"
+        " norm",
+        "subtract that term",
+        _rank_one,
+        bits=8,
+    ),
+    Row(
+        "factor of each output",
+        "the claim has one wrong factor for each entry of {through}",
+        "a step of the chain rule before the sum is wrong or missing (the slope of an activation)",
+        "divide by the factor before the sum",
+        _of_each_output,
+    ),
+    Row(
+        "misplaced",
+        "the claim is made of the right numbers, in the wrong places{besides}",
+        "an index, a flip, a shift, a stride or the order of axes is wrong",
+        "put them in their places",
+        _misplaced,
+    ),
+    Row(
+        "conjugated",
+        "the {which} is the complex conjugate of what it should be",
+        "a conjugate is missing or too many",
+        "conjugate it",
+        _conjugated,
+        bits=3,
+    ),
+    Row(
+        "terms scaled",
+        "some of the terms are {factor:.4g} times what they should be",
+        "{words}",
+        "scale them",
+        _in_part,
+    ),
+)

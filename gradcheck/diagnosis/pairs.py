@@ -1,0 +1,157 @@
+"""Products and quotients of two expressions: what is left of a product rule, or of a chain."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradcheck.diagnosis.evidence import FLOOR, Array, Evidence
+from gradcheck.diagnosis.expressions import Expression, expressions
+from gradcheck.diagnosis.factors import up_to_factor
+from gradcheck.diagnosis.scoring import Candidate, Row, done
+from gradcheck.diagnosis.terms import term
+
+WITNESSES = 8
+"""Pairs are looked for at so many of the clearest entries."""
+
+LEAST = 4
+"""Of fewer entries some pair is right by chance."""
+
+KEPT = 3
+NEAR = 20.0
+"""In standard deviations: what is further off at the witnesses is not looked at."""
+
+CLEAR = 2.0**10
+"""An entry is a witness where its value is so many standard deviations."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """E · F or E / F."""
+
+    first: Expression
+    second: Expression
+    inverse: bool
+
+    @property
+    def text(self) -> str:
+        """As one would write it."""
+        return f"{self.first.text} {'/' if self.inverse else '*'} {self.second.text}"
+
+    @property
+    def at(self) -> Array:
+        """Its values at the sample."""
+        return self._of(self.first.at, self.second.at)
+
+    def values(self) -> Array:
+        """Returns all of its values."""
+        return self._of(self.first.values(), self.second.values())
+
+    def _of(self, e: Array, f: Array) -> Array:
+        with np.errstate(all="ignore"):
+            return e / f if self.inverse else e * f
+
+
+def proportional(evidence: Evidence, target: Array, noise: Array) -> Iterator[tuple[Pair, float]]:
+    """Yields the pairs to a multiple of which a target at the sample is nearest, and their bits."""
+    found = [e for e in expressions(evidence) if e.of not in evidence.cotangents]
+    with np.errstate(all="ignore"):
+        ratio = np.abs(target / noise)
+    clear = np.flatnonzero(np.isfinite(ratio) & (ratio > CLEAR))
+    if len(found) < 2 or len(clear) < LEAST:
+        return
+    clear = clear[np.argsort(-ratio[clear])][:WITNESSES]
+    with np.errstate(all="ignore"):
+        logs = np.log(np.abs(np.array([e.at[clear] for e in found])))
+    usable = np.flatnonzero(np.isfinite(logs).all(1))
+    logs = logs[usable] - logs[usable].mean(1, keepdims=True)
+    wanted = np.log(np.abs(target[clear]))
+    wanted -= wanted.mean()
+    sigma = 1 / ratio[clear] + 1e-12
+    bits = 1 + 2 * float(np.log2(len(found)))
+    for inverse in (False, True):
+        off = np.max(np.abs(logs[:, None] + (-1) ** inverse * logs - wanted) / sigma, 2)
+        off[np.eye(len(off), dtype=bool) if inverse else np.tri(len(off), k=-1, dtype=bool)] = (
+            np.inf
+        )
+        for flat in np.argsort(off, axis=None, kind="stable")[:KEPT]:
+            i, j = np.unravel_index(flat, off.shape)
+            if off[i, j] <= NEAR:
+                yield Pair(found[usable[i]], found[usable[j]], inverse), bits
+
+
+def _term(evidence: Evidence) -> Iterator[Candidate]:
+    """Where claim - true = λ E F, or λ u E F with a cotangent u."""
+    d = evidence.c - evidence.t
+    for u in [None, *_cotangents(evidence)]:
+        by = np.ones_like(d) if u is None else u.at
+        with np.errstate(all="ignore"):
+            found = list(proportional(evidence, d / by, evidence.s / np.abs(by)))
+        for pair, bits in found:
+            yield from term(evidence, _expression(pair, u), bits)
+
+
+def _missing(evidence: Evidence) -> Iterator[Candidate]:
+    """Where true = claim · E · F."""
+    with np.errstate(all="ignore"):
+        found = list(
+            proportional(evidence, evidence.t / evidence.c, evidence.s / np.abs(evidence.c))
+        )
+    for pair, bits in found:
+        if not pair.inverse:
+            yield from up_to_factor(
+                evidence, evidence.c * pair.at, bits=bits, expression=pair.text,
+                tells=np.abs(evidence.t) > 4 * evidence.s,
+                undo=lambda c, pair=pair: c * pair.values(),
+            )  # fmt: skip
+
+
+def _other(evidence: Evidence) -> Iterator[Candidate]:
+    """Where claim = λ u E F, of which the truth is no multiple."""
+    noise = FLOOR * (np.abs(evidence.c) + evidence.scale)
+    for u in _cotangents(evidence):
+        with np.errstate(all="ignore"):
+            found = list(proportional(evidence, evidence.c / u.at, 4 * noise / np.abs(u.at)))
+        for pair, bits in found:
+            e = _expression(pair, u)
+            k = float(evidence.c @ e.at / (e.at @ e.at))
+            if np.isfinite(k) and abs(k - 1) < 1e-6:
+                yield done(evidence, e.at, 0.0, bits=bits, expression=e.text)
+
+
+def _cotangents(evidence: Evidence) -> list[Expression]:
+    found = expressions(evidence)
+    return [e for e in found if e.form == "{q}" and e.of in evidence.cotangents]
+
+
+def _expression(pair: Pair, u: Expression | None) -> Expression:
+    if u is None:
+        return Expression(pair.text, "", "", pair.at, pair.values)
+    at, text = u.at * pair.at, f"{u.text} * {pair.text}"
+    return Expression(text, "", "", at, lambda: u.values() * pair.values())
+
+
+ROWS = (
+    Row(
+        "term",
+        "claimed - true is {text} * {expression}",
+        "a term of the derivative is left out (of a product rule, say), has another sign, or is one"
+        " too many",
+        "subtract {text} * {expression}",
+        _term,
+    ),
+    Row(
+        "chain factor missing",
+        "the factor {expression} is missing{besides}",
+        "two steps of the chain rule are left out",
+        "multiply by {expression}",
+        _missing,
+    ),
+    Row(
+        "another derivative",
+        "the claim is {expression}",
+        "that is the derivative of another function, or a part of this one's",
+        "derive the function itself",
+        _other,
+    ),
+)
