@@ -171,4 +171,15 @@ def exactly_located(m: Measurement, probed: Probed, k: int, most: int = MOST_ENT
     floor = m.evaluator.floor_of((name,))
     arrays = (a.reshape(claimed.shape) for a in (true, floor * np.abs(true), seen))
     true, bar, seen = arrays
-    return Located(name, claimed, true, bar, seen, np.zeros_like(seen), true)
+    return Located(
+        name,
+        claimed,
+        true,
+        bar,
+        seen,
+        np.zeros_like(seen),
+        true,
+        true,
+        true,
+        entries.size < among.size,
+    )

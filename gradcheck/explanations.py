@@ -8,11 +8,17 @@ import numpy as np
 
 from gradcheck import backends
 from gradcheck.comparison import FAIL_BARS
-from gradcheck.diagnosis import UNKNOWN, Diagnosis, Evidence, described, diagnosed
+from gradcheck.diagnosis import SUREST, UNKNOWN, Diagnosis, Evidence, described, diagnosed
 from gradcheck.jacobian import through_outputs
 from gradcheck.localisation import Located
 from gradcheck.measurement import Measurement
 from gradcheck.verdict import Finding
+
+OUTSIDE = "outside the subgradient"
+"""The kind of a claim that no kink allows."""
+
+ON_KINK = "the claim is outside of what the kink allows"
+USUAL_ON_KINK = "two branches are both counted there, or neither is"
 
 STRAIGHT_THROUGH = (
     "the function is piecewise constant in it: its derivative is zero, and the claim is not. A "
@@ -47,11 +53,12 @@ def _explained(
         message = f"{finding.message}: {STRAIGHT_THROUGH}"
         return replace(finding, kind="straight_through", message=message)
     evidence = _evidence(m, found, k, located)
-    diagnosis = diagnosed(evidence)
+    on_kinks = bool(found.kinked[found.wrong].all())
+    diagnosis = _outside(evidence) if on_kinks else diagnosed(_off_kinks(evidence, found))
     if diagnosis.kind == UNKNOWN:
         diagnosis = _through_outputs(m, found, k, evidence) or diagnosis
     told = diagnosis.kind != UNKNOWN
-    words = diagnosis.words
+    words = diagnosis.words if diagnosis.kind != OUTSIDE else f"{diagnosis.where}; {USUAL_ON_KINK}"
     repair = _verified(diagnosis, found)
     if repair:
         words += f"{'' if words.endswith('?') else '.'} Repair: {repair} (then it passes)"
@@ -90,6 +97,20 @@ def _evidence(
             if name != found.primal and its == k
         },
     )
+
+
+def _outside(evidence: Evidence) -> Diagnosis:
+    """Returns the diagnosis of a claim that is wrong on kinks only."""
+    where = described(evidence)
+    sentence = f"{ON_KINK}, in {where}"
+    return Diagnosis(
+        kind=OUTSIDE, sentence=sentence, usual_cause=USUAL_ON_KINK, where=where, confidence=SUREST
+    )
+
+
+def _off_kinks(evidence: Evidence, found: Located) -> Evidence:
+    """Returns the evidence of the entries that have one derivative."""
+    return replace(evidence, seen=evidence.seen & ~(found.kinked & found.wrong))
 
 
 def _through_outputs(

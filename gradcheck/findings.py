@@ -17,7 +17,10 @@ def located_finding(found: Located, x: Any, *, missing: bool) -> Finding:
     where, _ = entry(found.primal, worst, x)
     indices = tuple(dict.fromkeys(entry(found.primal, index, x)[1] for index in found.indices))
     count = len(found.indices)
-    facts = _facts(float(claimed), float(true), float(bar))
+    if found.kinked[worst]:
+        facts = _facts_on_kink(found, worst)
+    else:
+        facts = _facts(float(claimed), float(true), float(bar))
     if missing:
         message = (
             f"{found.primal}: no gradient is returned, and there is one: {where} has {facts[1]}"
@@ -33,16 +36,19 @@ def located_finding(found: Located, x: Any, *, missing: bool) -> Finding:
         claimed=float(claimed),
         true=float(true),
         bar=float(bar),
-        ratio=float(claimed / true) if true else None,
+        ratio=float(claimed / true) if true and not found.kinked[worst] else None,
         message=message,
     )
 
 
-def probe_finding(name: str, outcome: Outcome, *, missing: bool) -> Finding:
-    """Returns the finding of a primal that has too many entries to look at each."""
+def probe_finding(
+    name: str, outcome: Outcome, *, missing: bool, part: np.ndarray | None = None
+) -> Finding:
+    """Returns the finding of a primal, or a part of it, whose entries do not show it."""
     true = outcome.claimed + outcome.residual
     facts = _facts(outcome.claimed, true, outcome.bar)
-    message = f"{name}: along a random direction {', '.join(facts)}"
+    where = "" if part is None else f" of {_part(part.size)}"
+    message = f"{name}: along a random direction{where} {', '.join(facts)}"
     if missing:
         message = f"{name}: no gradient is returned, and the function depends on it"
     return Finding(
@@ -112,6 +118,12 @@ def joint_finding(names: tuple[str, ...], outcome: Outcome) -> Finding:
     )
 
 
+def _facts_on_kink(found: Located, at: tuple[int, ...]) -> list[str]:
+    low, high = number(float(found.low[at])), number(float(found.high[at]))
+    claimed = number(float(found.claimed[at]), 4)
+    return [f"claimed {claimed}", f"it is on a kink, where anything from {low} to {high} is right"]
+
+
 def _facts(claimed: float, true: float, bar: float) -> list[str]:
     off = abs(claimed / true - 1) if true else 1.0
     digits = 4 if off > 1e-3 else min(12, 3 - int(np.floor(np.log10(max(off, 1e-16)))))
@@ -128,4 +140,13 @@ def _facts(claimed: float, true: float, bar: float) -> list[str]:
 def _share(found: Located) -> str:
     count, size = len(found.indices), int(found.seen.sum())
     share = f"all {size} entries" if count == size else f"{count} of {size} entries"
-    return f"{share} are" if found.seen.all() else f"{share} that were drawn are"
+    if found.seen.all():
+        return f"{share} are"
+    if found.drawn:
+        return f"{share} that were drawn are"
+    return f"{count} of {_part(size)} are"
+
+
+def _part(size: int) -> str:
+    """Returns how a part of a primal is called: its claims are small next to the others."""
+    return f"the {size} entries that are claimed to be zero or far smaller than the rest"

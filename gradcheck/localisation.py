@@ -45,12 +45,16 @@ class Located:
     Attributes:
         primal: its name.
         claimed: the claimed gradient.
-        true: the estimated one; the claimed one where an entry was not looked at.
+        true: the estimated one; the claimed one where an entry was not looked at; on a kink the
+            right value that is nearest to the claim.
         bar: the bound of its error, entry by entry.
         seen: which entries were looked at, or found right in a block.
         kinked: which of them are on a kink.
         central: the estimates as they are: on a kink the mean of the two slopes, which a claim
             between them need not be.
+        low: the least value that is right: on a kink the smaller slope.
+        high: the largest one.
+        drawn: whether those that were looked at are a random sample of more.
     """
 
     primal: str
@@ -60,6 +64,9 @@ class Located:
     seen: np.ndarray
     kinked: np.ndarray
     central: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    drawn: bool = False
 
     @property
     def wrong(self) -> np.ndarray:
@@ -68,10 +75,11 @@ class Located:
 
     @property
     def indices(self) -> tuple[tuple[int, ...], ...]:
-        """The wrong entries, the worst first."""
-        error = np.where(self.wrong, np.abs(self.claimed - self.true), 0.0)
-        order = np.argsort(-error, axis=None, kind="stable")[: int(self.wrong.sum())]
-        return tuple(tuple(int(i) for i in np.unravel_index(o, error.shape)) for o in order)
+        """The wrong entries, the worst first, those on kinks (where more is right) last."""
+        wrong = np.flatnonzero(self.wrong)
+        error, kinked = np.abs(self.claimed - self.true).flat[wrong], self.kinked.flat[wrong]
+        order = wrong[np.lexsort((-error, kinked))]
+        return tuple(tuple(int(i) for i in np.unravel_index(o, self.claimed.shape)) for o in order)
 
 
 def located(
@@ -97,7 +105,8 @@ def located(
     if flat.size <= most:
         return _entries(line, primal, k, flat, seen=flat)
     blocks, seen = _bisected(line, primal, k, rng, flat)
-    return _entries(line, primal, k, blocks, seen=seen)
+    drawn = seen.size < flat.size
+    return replace(_entries(line, primal, k, blocks, seen=seen), drawn=drawn)
 
 
 def _entries(line: Line, primal: str, k: int, looked_at: np.ndarray, seen: np.ndarray) -> Located:
@@ -105,6 +114,7 @@ def _entries(line: Line, primal: str, k: int, looked_at: np.ndarray, seen: np.nd
     claimed = np.asarray(line.gradients[k][primal], dtype=float)
     true, bar = claimed.ravel().copy(), np.zeros(claimed.size)
     kinked, central = np.zeros(claimed.size, dtype=bool), claimed.ravel().copy()
+    low, high = np.full(claimed.size, np.nan), np.full(claimed.size, np.nan)
     sizes = _lengths(line, primal)
     rounding = _rounding(line, primal, k).ravel()
     for i in looked_at:
@@ -116,12 +126,16 @@ def _entries(line: Line, primal: str, k: int, looked_at: np.ndarray, seen: np.nd
         true[i] = central[i] = claimed.flat[i] + found.residual[k] / size
         bar[i] = found.bar[k] / size + rounding[i]
         kinked[i] = found.kinked[k]
-        if found.kinked[k] and found.low[k] - found.bar[k] <= 0 <= found.high[k] + found.bar[k]:
-            true[i] = claimed.flat[i]
+        if kinked[i]:
+            low[i] = claimed.flat[i] + found.low[k] / size
+            high[i] = claimed.flat[i] + found.high[k] / size
+            true[i] = np.clip(claimed.flat[i], low[i] - bar[i], high[i] + bar[i])
     mask = np.zeros(claimed.size, dtype=bool)
     mask[seen] = True
-    arrays = (a.reshape(claimed.shape) for a in (true, bar, mask, kinked, central))
-    return Located(primal, claimed, *arrays)
+    low, high = np.where(kinked, low, true), np.where(kinked, high, true)
+    arrays = (a.reshape(claimed.shape) for a in (true, bar, mask, kinked, central, low, high))
+    true, bar, mask, kinked, central, low, high = arrays
+    return Located(primal, claimed, true, bar, mask, kinked, central, low, high)
 
 
 def screened(line: Line, primal: str, k: int, rng: np.random.Generator) -> Located:

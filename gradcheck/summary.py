@@ -32,11 +32,16 @@ NOT_REPEATED = (
     "can pass in this precision; let the function accept float64, or move the point"
 )
 
+ON_KINKS = "the point is on or next to kinks, and "
 TOO_MANY_KINKS = (
-    f"the point is on or next to kinks, and its more than {MOST_SCREENED} entries, or its "
-    "precision, do not allow to look at each: check fewer entries, in float64, or move the point "
-    "off the kinks"
+    f"{ON_KINKS}there are more than {MOST_SCREENED} entries, too many to look at each: check fewer "
+    "of them, or move the point off the kinks"
 )
+KINKS_TOO_CLOSE = (
+    f"{ON_KINKS}in this precision an entry cannot be told from them: check in float64, or move the "
+    "point off the kinks"
+)
+KINKS_AND_BUDGET = f"{ON_KINKS}the budget does not allow to look at each entry: budget=..."
 
 MOST_TIES = 16
 TIE = 1e-4
@@ -68,7 +73,7 @@ def summed(
             continue
         chosen = _speaker(own)
         parts = [p for p in own if p.probe.part is not None and p.outcome.status == "fail"]
-        finding = None
+        finding: Finding | Literal[False] | str | None = None
         if chosen.outcome.status == "fail":
             finding = _finding(m, name, chosen)
             if finding is None:
@@ -79,7 +84,7 @@ def summed(
         elif any(p.on_kink for p in own):
             finding = _on_kink(m, name, next(p for p in own if p.on_kink))
         comparisons.append(_decided(row_of(m, name, chosen), finding))
-        findings += [finding] if finding else []
+        findings += [finding] if isinstance(finding, Finding) else []
     joint = [p for p in probed if len(p.probe.primals) > 1]
     if joint and not findings:
         chosen = max(joint, key=_telling)
@@ -107,30 +112,26 @@ def row_of(m: Measurement, name: str, probed: Probed) -> Comparison:
     )
 
 
-def _on_kink(m: Measurement, name: str, probed: Probed) -> Finding | Literal[False] | None:
+def _on_kink(m: Measurement, name: str, probed: Probed) -> Finding | Literal[False] | str:
     """Looks at the entries of a primal that is on kinks: each has an interval of its own.
 
     Along one direction slopes at several kinks may hide one another, and a wrong slope elsewhere
-    hides among them. Returns what is wrong, False where nothing is, None where it stays undecided:
-    the primal is too large to look at each entry, or the precision too low to tell a kink close by.
+    hides among them. Returns what is wrong, False where nothing is, or why it stays undecided.
     """
     k = probed.worst
     try:
         found = _on_kinks(m, probed, name, k)
-    except BudgetSpent:
-        return None
-    if found is None:
-        return None
-    if found.indices and _are_ties(m, name, found, k):
-        return False
-    if found.indices and (m.evaluator.is_sure or _is_gross(found)):
-        return _located_finding(m, name, found, k)
-    if found.indices or not _is_telling(found):
-        return None
-    try:
+        if found is None:
+            return TOO_MANY_KINKS if m.evaluator.is_sure else KINKS_TOO_CLOSE
+        if found.indices and _are_ties(m, name, found, k):
+            return False
+        if found.indices and (m.evaluator.is_sure or _is_gross(found)):
+            return _located_finding(m, name, found, k)
+        if found.indices or not _is_telling(found):
+            return KINKS_TOO_CLOSE
         return _ties(m, name, found.kinked) or False
     except BudgetSpent:
-        return None
+        return KINKS_AND_BUDGET
 
 
 def _on_kinks(m: Measurement, probed: Probed, name: str, k: int) -> Located | None:
@@ -216,14 +217,19 @@ def _finding(m: Measurement, name: str, probed: Probed) -> Finding | Literal[Fal
     try:
         found = located(probed.line, name, k, m.rng, among=probed.probe.part)
     except BudgetSpent:
-        return probe_finding(name, probed.outcome, missing=name in m.audited.missing)
+        return _probe_finding(m, name, probed)
     if found.indices and _are_ties(m, name, found, k):
         return False
     if found.indices:
         return _located_finding(m, name, found, k)
     if not unsure and not _repeats(m, probed.probe):
         return None
-    return probe_finding(name, probed.outcome, missing=name in m.audited.missing)
+    return _probe_finding(m, name, probed)
+
+
+def _probe_finding(m: Measurement, name: str, probed: Probed) -> Finding:
+    missing, part = name in m.audited.missing, probed.probe.part
+    return probe_finding(name, probed.outcome, missing=missing, part=part)
 
 
 def _repeats(m: Measurement, probe: Probe) -> bool:
@@ -292,15 +298,16 @@ def empty(name: str, oracle: str) -> Comparison:
     return replace(row, status="pass", claimed=0.0, true=0.0, bar=0.0)
 
 
-def _decided(row: Comparison, finding: Finding | Literal[False] | None) -> Comparison:
+def _decided(row: Comparison, finding: Finding | Literal[False] | str | None) -> Comparison:
     """Returns the row after its entries were looked at one by one (False: nothing wrong)."""
-    if finding:
+    if isinstance(finding, Finding):
         return replace(row, status="fail", resolution=None)
     if finding is False:
         resolution = max(row.resolution or 0.0, ENTRY_RESOLUTION)
         return replace(row, status="pass", resolution=resolution, reason=ON_KINK)
     if row.reason == ON_KINK:
-        return replace(row, status="inconclusive", resolution=None, reason=TOO_MANY_KINKS)
+        reason = finding or TOO_MANY_KINKS
+        return replace(row, status="inconclusive", resolution=None, reason=reason)
     return row
 
 

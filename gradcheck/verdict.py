@@ -196,10 +196,10 @@ def render(verdict: Verdict, width: int = WIDTH) -> Iterator[str]:
     """Yields the lines of the verdict's plain text: a screen at most, the worst first."""
     head = f"{verdict.status.upper()}: {verdict.subject} — "
     lines = _wrapped("", head + _summary(verdict), width, "      ", HEAD)
-    wrong, rest = list(_problems(verdict)), list(_remarks(verdict))
+    wrong, rest = list(_problems(verdict)), list(_asides(verdict))
     room = SCREEN - len(lines) - 1
     kept = min(room // 4, sum(len(_wrapped(mark, text, width)) for mark, text in rest))
-    shown = _fitted(wrong, width, room - kept, "wrong: see findings")
+    shown = _fitted(wrong, width, room - kept, _counted(verdict))
     yield from lines
     yield from shown
     yield from _fitted(rest, width, room - len(shown), "to note: see comparisons and notes")
@@ -216,12 +216,21 @@ def _problems(verdict: Verdict) -> Iterator[tuple[str, str]]:
             yield f"  {'✗' if finding.severity == 'error' else '!'} ", finding.message
 
 
-def _remarks(verdict: Verdict) -> Iterator[tuple[str, str]]:
-    """Yields a mark and the text of what is undecided, and of the notes."""
-    for mark, statuses in (("  ? ", ("inconclusive",)), ("  · ", ("pass",))):
-        for comparison in verdict.comparisons:
-            if comparison.status in statuses and comparison.reason:
-                yield mark, f"{comparison.primal}: {comparison.reason}"
+def _counted(verdict: Verdict) -> str:
+    """Returns what the findings that are not shown are said to be: their kinds, for many."""
+    kinds = list(dict.fromkeys(finding.kind for finding in verdict.findings))
+    return f"wrong ({_names(kinds, 4)}): see findings" if len(kinds) > 1 else "wrong: see findings"
+
+
+def _asides(verdict: Verdict) -> Iterator[tuple[str, str]]:
+    """Yields what limits the answer, one line for each reason, and the notes."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for row in verdict.comparisons:
+        if row.status != "fail" and row.reason:
+            mark = "  ? " if row.status == "inconclusive" else "  · "
+            reasons.setdefault((mark, row.reason), []).append(row.primal)
+    for (mark, reason), primals in sorted(reasons.items(), key=lambda item: item[0][0] != "  ? "):
+        yield mark, f"{_names(tuple(dict.fromkeys(primals)))}: {reason}"
     yield from (("  · ", note) for note in verdict.notes)
 
 
@@ -248,20 +257,24 @@ def number(value: float, digits: int = 3) -> str:
 
 def _summary(verdict: Verdict) -> str:
     primals = tuple(dict.fromkeys(c.primal for c in verdict.comparisons if c.primal != JOINT))
-    wrong = sorted({f.primal for f in verdict.findings if f.severity == "error" and f.primal})
+    errors = [f for f in verdict.findings if f.severity == "error"]
+    wrong = sorted({f.primal for f in errors if f.primal})
     parts = []
     if wrong:
         parts.append(f"wrong: {_names(wrong)}")
     right = [name for name in primals if name not in wrong]
     undecided = [c.primal for c in verdict.comparisons if c.status == "inconclusive"]
-    if undecided:
+    if not wrong and any(f.kind == "value" for f in errors):
+        parts.append(f"wrong: {_names(undecided or primals)}, seen together")
+    elif undecided:
         parts.append(f"undecided: {_names(tuple(dict.fromkeys(undecided)))}")
     right = [name for name in right if name not in undecided]
     if right:
         parts.append(f"right: {_names(right)}")
     if verdict.resolution is not None and right:
         parts.append(f"relative errors above {number(verdict.resolution, 2)} excluded")
-    parts.append(f"{verdict.evaluations} evaluations, {verdict.pullbacks} pullbacks")
+    cost = _count(verdict.evaluations, "evaluation"), _count(verdict.pullbacks, "pullback")
+    parts.append(", ".join(cost))
     return "; ".join(parts)
 
 
@@ -271,6 +284,10 @@ def _names(names: Sequence[str], most: int = 8, room: int = WIDTH) -> str:
     count = max(1, sum(end <= room for end in ends))
     shown = ", ".join(names[:count])
     return shown if len(names) <= count else f"{shown} and {len(names) - count} more"
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 def _wrapped(

@@ -13,6 +13,7 @@ from gradcheck import backends
 from gradcheck.adapters import conventions
 from gradcheck.adapters.primals import Primals, like_output, outputs, primals_of
 from gradcheck.errors import EvaluationError, InvalidInput, PullbackError
+from gradcheck.structure import describe
 from gradcheck.subject import Point, Pulled, Subject, copied
 
 
@@ -72,7 +73,19 @@ def call(
         return f(*args, **kwargs)
     except Exception as cause:
         which = "the pullback of " if issubclass(error, PullbackError) else ""
-        raise error(f"{which}{title} raised {type(cause).__name__}: {cause}") from cause
+        how = f" (called with {called_with(args, kwargs)})" if which else ""
+        raise error(f"{which}{title} raised {type(cause).__name__}: {cause}{how}") from cause
+
+
+def called_with(args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    """Returns the arguments of a call as their shapes and dtypes.
+
+    >>> import numpy as np
+    >>> called_with((np.zeros((2, 3)),), {"n": 4})
+    'an array of shape (2, 3) and dtype float64, n=an int'
+    """
+    named = [f"{name}={describe(value)}" for name, value in kwargs.items()]
+    return ", ".join([*map(describe, args), *named])
 
 
 Calls = tuple[

@@ -155,7 +155,9 @@ def of_call(made: Call, wrt: Sequence[str | int] | str | None, title: str) -> Su
             except Exception as cause:
                 misfit = _misfit(str(cause), title)
                 if misfit is None:
+                    how = ", ".join(map(describe, bars))
                     raised = f"the pullback of {title} raised {type(cause).__name__}: {cause}"
+                    raised += f" (called with {how})"
                     raise PullbackError(raised) from cause
                 return Pulled({}, (misfit,))
         named = zip(inputs, answer, strict=True)

@@ -6,6 +6,7 @@ diagnosis is one more row, in the file of its theme.
 """
 
 from gradcheck.diagnosis.engine import ROWS as ROWS
+from gradcheck.diagnosis.engine import SUREST as SUREST
 from gradcheck.diagnosis.engine import UNKNOWN as UNKNOWN
 from gradcheck.diagnosis.engine import Diagnosis as Diagnosis
 from gradcheck.diagnosis.engine import Repair as Repair

@@ -242,8 +242,8 @@ ROWS = (
     ),
     Row(
         "own term",
-        "what an entry of {primal} does to the entry of {through} at its own place is wrong, what it"
-        " does to the others is right",
+        "what an entry of {primal} does to the entry of {through} at its own place is wrong, what"
+        " it does to the others is right",
         "the direct term (a skip connection, the derivative of the entry itself) is missing or"
         " wrong",
         "derive the direct term",
