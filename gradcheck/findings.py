@@ -9,6 +9,9 @@ from gradcheck.localisation import Located
 from gradcheck.structure import entry
 from gradcheck.verdict import Comparison, Finding, number
 
+SMALL = 2.0**-8
+"""One-sided slopes are known to so much of their distance."""
+
 
 def located_finding(found: Located, x: Any, *, missing: bool) -> Finding:
     """Returns the finding of a primal that was looked at entry by entry."""
@@ -119,9 +122,15 @@ def joint_finding(names: tuple[str, ...], outcome: Outcome) -> Finding:
 
 
 def _facts_on_kink(found: Located, at: tuple[int, ...]) -> list[str]:
-    low, high = number(float(found.low[at])), number(float(found.high[at]))
+    low, high = (number(x, 3) for x in _rounded(float(found.low[at]), float(found.high[at])))
     claimed = number(float(found.claimed[at]), 4)
     return [f"claimed {claimed}", f"it is on a kink, where anything from {low} to {high} is right"]
+
+
+def _rounded(low: float, high: float) -> tuple[float, float]:
+    """Returns one-sided slopes, what is small next to their distance taken for zero."""
+    small = SMALL * (high - low)
+    return (0.0 if abs(low) < small else low), (0.0 if abs(high) < small else high)
 
 
 def _facts(claimed: float, true: float, bar: float) -> list[str]:

@@ -33,6 +33,12 @@ NONLINEAR = Finding(
     "sum the sum (no clipping, normalising, thresholds or constants in a pullback)",
 )
 
+UPDATED_FIRST = Finding(
+    kind="updated_first",
+    message="its gradient is computed with parameters that backward has updated already, and so is "
+    "not proportional to the cotangent: compute every gradient before the update",
+)
+
 
 def linear(audited: Audit, rng: np.random.Generator) -> Iterator[Finding]:
     """Pulls back zero, then two parts of the cotangent, one scaled up and negated, one down."""
@@ -54,7 +60,8 @@ def linear(audited: Audit, rng: np.random.Generator) -> Iterator[Finding]:
         yield Finding(kind=NONLINEAR.kind, message=f"{NONLINEAR.message} ({error})")
         return
     if names:
-        yield about(NONLINEAR, names)
+        updates = any(f.kind == "parameters_updated" for f in audited.findings)
+        yield about(UPDATED_FIRST if updates else NONLINEAR, names)
 
 
 def _is_of_half(audited: Audit, rng: np.random.Generator) -> bool:

@@ -92,6 +92,7 @@ def test_a_wrong_update_is_found_in_the_update():
 
     verdict = gradcheck.check(Wrong(), X.T, seed=0)
     assert {f.primal for f in verdict.findings if f.severity == "error"} == {"input", "bias"}
+    assert "updated_first" in {f.kind for f in verdict.findings if f.primal == "input"}
 
 
 def test_a_forgotten_gradient_is_missing():

@@ -1,5 +1,8 @@
 """The verdict: data that goes to JSON and back, and text that fits a screen."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -93,3 +96,68 @@ def test_a_failure_reads_like_this(factor):
     assert f"ratio {factor:g}" in " ".join([first, *rest]) and seed == "  seed 7"
     assert verdict.findings[0].claimed == claimed
     assert max(map(len, str(verdict).splitlines()[1:])) <= 80
+
+
+def test_one_is_one():
+    verdict = Verdict(
+        subject="f", status="pass", findings=(), comparisons=(), resolution=None, evaluations=1,
+        pullbacks=1, seed=0,
+    )  # fmt: skip
+    assert "1 evaluation, 1 pullback" in str(verdict) and "pullbacks" not in str(verdict)
+
+
+def test_what_is_not_shown_is_counted_by_kind():
+    finding = Finding(kind="value", message="wrong " * 60, primal="W")
+    many = (*(replace(finding, primal=f"W{i}") for i in range(3)), replace(finding, kind="stale"))
+    verdict = Verdict(
+        subject="f", status="fail", findings=many * 4, comparisons=(), resolution=None,
+        evaluations=9, pullbacks=9, seed=0,
+    )  # fmt: skip
+    text = " ".join(str(verdict).split())
+    assert "more: " in text and "value (W" in text and "stale (W" in text
+    assert len(str(verdict).splitlines()) <= 25
+
+
+def test_a_failure_along_one_direction_is_not_called_undecided():
+    x, w = np.random.default_rng(0).normal(size=(2, 200, 200))
+    verdict = gradcheck.check(
+        lambda x, w: x @ w, {"x": x, "w": w}, vjp=lambda u, x, w: {"x": u @ w.T, "w": x.T @ u / 2},
+        seed=0, budget=16,
+    )  # fmt: skip
+    head = str(verdict).split("; ")[0]
+    assert head == "FAIL: <lambda> — wrong: x, w, seen together"
+
+
+KINKED = {
+    "rectifier": (lambda x: np.maximum(x, 0), lambda x: x > 0, (0, 1)),
+    "absolute": (np.abs, np.sign, (-1, 1)),
+}
+
+
+@pytest.mark.parametrize("name", KINKED)
+def test_on_a_kink_the_text_says_what_is_right_there(name):
+    f, slope, (low, high) = KINKED[name]
+    x = np.array([-1.0, 0.0, 2.0])
+
+    def vjp(u, x):
+        return u * np.where(x == 0, 3, slope(x))
+
+    verdict = gradcheck.check(lambda x: np.sum(f(x)), x, vjp=vjp, seed=0)
+    (finding,) = verdict.findings
+    assert finding.indices == ((1,),) and finding.ratio is None
+    assert finding.diagnosis == "outside the subgradient"
+    assert finding.claimed is not None
+    told = re.search(r"anything from (\S+) to (\S+) is right", finding.message)
+    assert told is not None
+    ends = sorted(finding.claimed / 3 * np.array([low, high]))
+    assert [float(end) for end in told.groups()] == pytest.approx(ends, rel=2e-3)
+
+
+def test_what_is_off_a_kink_comes_first():
+    x = np.array([-1.0, 0.0, 2.0])
+    verdict = gradcheck.check(
+        lambda x: np.sum(np.maximum(x, 0)), x,
+        vjp=lambda u, x: u * np.where(x == 0, 50.0, 1.5 * (x > 0)), seed=0,
+    )  # fmt: skip
+    (finding,) = verdict.findings
+    assert finding.indices == ((2,), (1,))
