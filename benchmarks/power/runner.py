@@ -87,13 +87,13 @@ def kind_of(case: Case) -> str:
 def judge(checker: Checker, case: Case, dtype: str, seed: int) -> Outcome:
     """Runs one check."""
     own = case.dtype if dtype == "half" else dtype
-    inputs = case.inputs(_seed(case, seed), own)
+    inputs = case.inputs(seed_of(case, seed), own)
     case.reset()
     start = time.perf_counter()
     try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"), _limited(SECONDS):
+        with warnings.catch_warnings(), np.errstate(all="ignore"), limited(SECONDS):
             warnings.simplefilter("ignore")
-            status, detail = checker.check(case, inputs, _seed(case, seed) ^ OTHER)
+            status, detail = checker.check(case, inputs, seed_of(case, seed) ^ OTHER)
     except TookTooLong:
         status, detail = "inconclusive", f"stopped after {SECONDS:.0f} s"
     except Exception as error:
@@ -125,12 +125,12 @@ def _judged(item: tuple[str, str, str, int]) -> Outcome:
     return judge(CHECKER[checker], BY_NAME[case], dtype, seed)
 
 
-def _seed(case: Case, seed: int) -> int:
+def seed_of(case: Case, seed: int) -> int:
     """Returns a seed that a case shares with its twin and with no other."""
     return zlib.crc32(f"{case.twin}/{seed}".encode())
 
 
-class _limited:
+class limited:
     """Raises `TookTooLong` in the main thread when the time is over."""
 
     def __init__(self, seconds: float):

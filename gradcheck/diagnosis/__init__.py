@@ -11,5 +11,6 @@ from gradcheck.diagnosis.engine import UNKNOWN as UNKNOWN
 from gradcheck.diagnosis.engine import Diagnosis as Diagnosis
 from gradcheck.diagnosis.engine import Repair as Repair
 from gradcheck.diagnosis.engine import diagnosed as diagnosed
+from gradcheck.diagnosis.engine import explains as explains
 from gradcheck.diagnosis.evidence import Evidence as Evidence
 from gradcheck.diagnosis.patterns import described as described

@@ -130,8 +130,24 @@ def diagnosed(evidence: Evidence) -> Diagnosis:
     return told
 
 
+def explains(kind: str, evidence: Evidence) -> bool:
+    """Whether some hypothesis of a kind explains every entry of the claim."""
+    with np.errstate(all="ignore"):
+        evidence = evidence if evidence.claimed.ndim else _upright(evidence)
+        return any(
+            fits(evidence, candidate)
+            for row in _rows(evidence)
+            if row.name == kind
+            for candidate in _candidates(row, evidence)
+        )
+
+
+def _rows(evidence: Evidence) -> tuple[Row, ...]:
+    return THROUGH_OUTPUTS if evidence.split else ROWS
+
+
 def _explanations(evidence: Evidence) -> Iterator[tuple[Row, Candidate, float]]:
-    for row in THROUGH_OUTPUTS if evidence.split else ROWS:
+    for row in _rows(evidence):
         for candidate in _candidates(row, evidence):
             if fits(evidence, candidate):
                 yield row, candidate, row.bits + length(evidence, candidate)
