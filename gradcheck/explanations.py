@@ -1,6 +1,6 @@
 """From "these entries are wrong" to what the mistake is: the diagnosis in words, and its repair."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -78,10 +78,13 @@ def _evidence(
     m: Measurement, found: Located, k: int, located: Mapping[str, tuple[Located, int]]
 ) -> Evidence:
     """Returns what is known of a primal, and what the subject offers besides."""
-    subject, outputs = m.audited.evaluator.subject, m.audited.outputs
-    arrays = {**subject.constants, **subject.point, **outputs}
-    quantities = {n: backends.of(x).values(x) for n, x in arrays.items() if backends.is_array(x)}
-    cotangents = {f"{name}_bar": u for name, u in m.audited.cotangents[k].items()}
+    subject = m.audited.evaluator.subject
+    inputs = {**subject.constants, **subject.point}
+    called = output_names(m.audited.outputs, inputs)
+    outputs = {called[n]: y for n, y in m.audited.outputs.items()}
+    arrays = {**inputs, **outputs}
+    quantities = {n: _quantity(x) for n, x in arrays.items() if backends.is_array(x)}
+    cotangents = {f"{called[n]}_bar": u for n, u in m.audited.cotangents[k].items()}
     return Evidence(
         primal=found.primal,
         claimed=found.claimed,
@@ -97,6 +100,17 @@ def _evidence(
             if name != found.primal and its == k
         },
     )
+
+
+def _quantity(x: Any) -> np.ndarray:
+    """Returns an array's values; labels, indices and masks stay whole numbers."""
+    values = backends.of(x).values(x)
+    return values if backends.is_floating(x) else values.astype(np.int64)
+
+
+def output_names(outputs: Iterable[str], taken: Container[str]) -> dict[str, str]:
+    """Returns what outputs are called where an input has their name (the targets y of a loss)."""
+    return {name: f"{name}_out" if name in taken else name for name in outputs}
 
 
 def _outside(evidence: Evidence) -> Diagnosis:
@@ -118,15 +132,16 @@ def _through_outputs(
 ) -> Diagnosis | None:
     """Returns the one mistake that every output shows in its own gradient; None: there is none."""
     told = [(e, diagnosed(e)) for e in through_outputs(m, found, k, evidence)]
-    if len({d.kind for _, d in told}) != 1 or told[0][1].kind == UNKNOWN:
+    named = [d for _, d in told if d.kind != UNKNOWN]
+    if len({d.kind for d in named}) != 1:
         return None
-    weakest = min((d for _, d in told), key=lambda d: d.confidence)
+    weakest = min(named, key=lambda d: d.confidence)
     undone = [(e, d.repair.apply) for e, d in told if d.repair and d.repair.apply]
 
     def apply(c: np.ndarray) -> np.ndarray:
         repaired = c.copy()
         for e, undo in undone:
-            u = m.audited.cotangents[k][e.through]
+            u = m.audited.cotangents[k][e.output]
             repaired += np.tensordot(u, undo(e.claimed) - e.claimed, e.split)
         return repaired
 

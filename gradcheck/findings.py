@@ -9,6 +9,12 @@ from gradcheck.localisation import Located
 from gradcheck.structure import entry
 from gradcheck.verdict import Comparison, Finding, number
 
+PLAIN = {-1.0: "sign", 0.5: "known factor", 2.0: "known factor"}
+"""What a factor over many directions is called, where it is known well enough."""
+
+CLOSE = 2.0**-5
+COARSELY = 0.8
+
 SMALL = 2.0**-8
 """One-sided slopes are known to so much of their distance."""
 
@@ -67,11 +73,13 @@ def probe_finding(
 
 def coarse_finding(row: Comparison, probes: int, *, missing: bool) -> Finding:
     """Returns the finding of a primal that was judged by regression over many probes."""
+    kind = ""
     if missing or row.claimed == 0.0:
         said = "no gradient is returned" if missing else "the claim is zero"
         message = f"{row.primal}: {said}, and the function depends on it"
     else:
         ratio = f"{number(row.claimed / row.true, 3)} times" if row.true else "not at all"
+        kind = next((k for f, k in PLAIN.items() if _is_near(row, f)), "")
         message = (
             f"{row.primal}: over {probes} random directions the claim is {ratio} "
             f"what the function does (± {number(row.bar / row.claimed, 1)}); {row.reason}"
@@ -84,7 +92,14 @@ def coarse_finding(row: Comparison, probes: int, *, missing: bool) -> Finding:
         bar=row.bar,
         ratio=row.claimed / row.true if row.true else None,
         message=message,
+        diagnosis=kind,
+        confidence=COARSELY if kind else None,
     )
+
+
+def _is_near(row: Comparison, factor: float) -> bool:
+    """Whether the claim may be this factor times the truth, and hardly another."""
+    return abs(row.claimed - factor * row.true) <= row.bar <= CLOSE * abs(factor * row.true)
 
 
 def ties_finding(name: str, count: int, outcome: Outcome) -> Finding:
@@ -103,10 +118,12 @@ def ties_finding(name: str, count: int, outcome: Outcome) -> Finding:
         bar=outcome.bar,
         ratio=outcome.claimed / true if true else None,
         message=message,
+        diagnosis="outside the subgradient",
+        confidence=0.99,
     )
 
 
-def joint_finding(names: tuple[str, ...], outcome: Outcome) -> Finding:
+def joint_finding(names: tuple[str, ...], outcome: Outcome, *, on_kink: bool = False) -> Finding:
     """Returns the finding of primals that disagree only when they all move at once."""
     true = outcome.claimed + outcome.residual
     facts = _facts(outcome.claimed, true, outcome.bar)
@@ -118,6 +135,8 @@ def joint_finding(names: tuple[str, ...], outcome: Outcome) -> Finding:
         bar=outcome.bar,
         ratio=outcome.claimed / true if true else None,
         message=message,
+        diagnosis="outside the subgradient" if on_kink else "",
+        confidence=0.99 if on_kink else None,
     )
 
 

@@ -123,7 +123,7 @@ def _by_output(
 ) -> Iterator[Evidence]:
     """Yields the evidence of each output through which the claim is wrong."""
     start = 0
-    for name, shape in shapes.items():
+    for name, (own, shape) in zip(given.outputs, shapes.items(), strict=True):
         rows = slice(start, start := start + int(np.prod(shape)))
         whole = shape + given.shape
         c, t, e = (x[rows].reshape(whole) for x in (claimed, true, bar))
@@ -139,6 +139,7 @@ def _by_output(
             quantities=_upright(given, shape),
             neighbours={},
             through=name,
+            output=own,
             split=len(shape),
         )
         if evidence.wrong.any():

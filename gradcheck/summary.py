@@ -88,9 +88,10 @@ def summed(
     joint = [p for p in probed if len(p.probe.primals) > 1]
     if joint and not findings:
         chosen = max(joint, key=_telling)
-        fails = chosen.outcome.status == "fail" and _repeats(m, chosen.probe)
+        probe = chosen.probe
+        fails = chosen.outcome.status == "fail" and _repeats(m, probe)
         if fails:
-            findings.append(joint_finding(chosen.probe.primals, chosen.outcome))
+            findings.append(joint_finding(probe.primals, chosen.outcome, on_kink=probe.alike))
         if fails or chosen.outcome.status == "pass":
             comparisons.append(row_of(m, JOINT, chosen))
     return comparisons, findings

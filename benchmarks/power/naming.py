@@ -167,8 +167,9 @@ def _judged(
             findings.setdefault(called.get(f.primal, f.primal), f)
     accused = set(findings)
     together = any(f.primal is None for f in errors)
+    joint = next((f for f in errors if f.primal is None and f.kind == "value"), None)
     named = tuple(
-        _named(case, inputs, name, findings.get(name), asked, told) for name in case.wrong
+        _named(case, inputs, name, findings.get(name, joint), asked, told) for name in case.wrong
     )
     right = accused == set(case.wrong) or (together and accused < set(case.wrong))
     return Naming(case.name, bool(errors), right, named)
@@ -184,7 +185,7 @@ def _named(
 ) -> Named:
     if finding is None:
         return Named(case.name, case.diagnosis, primal, accused=False)
-    kind = finding.diagnosis or finding.kind
+    kind = finding.diagnosis or (UNKNOWN if finding.kind == "value" else finding.kind)
     g = _through(case, inputs, primal, finding, asked)
     place: Place = "none" if g is None else _place(case, inputs, primal, finding, g)
     confidence = 1.0 if finding.confidence is None else finding.confidence
@@ -294,7 +295,7 @@ def _jacobian(
     parts = list(g) if isinstance(g, tuple) else [g]
     shape = evidence.shape[: evidence.split]
     which = [i for i, part in enumerate(parts) if _upright(np.asarray(part)).shape == shape]
-    at = which[-1] if evidence.through.endswith("[1]") and which else (which or [None])[0]
+    at = which[-1] if evidence.output.endswith("[1]") and which else (which or [None])[0]
     if at is None:
         return None
     rows = []

@@ -64,8 +64,11 @@ UNTOLD_BITS = 4.0
 SUREST = 0.99
 """Nothing is surer: the simulated mistakes are of the table, real ones need not be."""
 
-SURE = 0.5
-"""With less confidence nothing is named."""
+SURE = 0.25
+"""With less confidence nothing is named: several rows may say the same of the same claim."""
+
+UNSURE = 0.1
+"""Nor where it is as likely that none of the rows is right."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +126,7 @@ def diagnosed(evidence: Evidence) -> Diagnosis:
     with np.errstate(all="ignore"):
         found = sorted(_explanations(evidence), key=lambda f: f[2]) if evidence.w.any() else []
         share = _shares(evidence, found)
-        if not found or share[found[0][0].name] < SURE:
+        if not found or share[found[0][0].name] < SURE or share[UNKNOWN] > UNSURE:
             told = _untold(evidence, share)
         else:
             told = _told(evidence, found[0], share)

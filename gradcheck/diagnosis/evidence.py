@@ -45,6 +45,7 @@ class Evidence:
         cotangents: which of them are cotangents.
         neighbours: the claimed and the true gradient of other primals, by name.
         through: the output whose Jacobian this is, "" where it is a gradient.
+        output: that output's name in the subject.
         split: how many of the axes are the output's; the primal's follow them.
     """
 
@@ -59,6 +60,7 @@ class Evidence:
     cotangents: tuple[str, ...] = ()
     neighbours: Mapping[str, tuple[Array, Array]] = field(default_factory=dict)
     through: str = ""
+    output: str = ""
     split: int = 0
 
     @property

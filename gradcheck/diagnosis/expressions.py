@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import combinations, islice
 from typing import TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -30,6 +30,7 @@ UNARY: Mapping[str, Function] = {
     "sign({q})": np.sign,
     "abs({q})": np.abs,
     "exp({q})": np.exp,
+    "exp({q} / 2)": lambda q: np.exp(q / 2),
     "log({q})": np.log,
     "sqrt({q})": np.sqrt,
     "sigmoid({q})": sigmoid,
@@ -47,10 +48,12 @@ UNARY: Mapping[str, Function] = {
 }
 """Functions of one quantity that stand in derivatives."""
 
-OF_DERIVED = ("{q}", "{q} * (1 - {q})", "(1 - {q})")
-"""Of what is itself a function of a quantity, only these."""
+OF_DERIVED = ("{q}", "{q} * (1 - {q})", "(1 - {q})", "{q}**2", "sign({q})")
+"""Of what is itself a function of quantities, only these."""
 
-MOST_QUANTITIES = 12
+MOST_DIFFERENCES = 3
+
+MOST_QUANTITIES = 14
 """So many quantities are combined; a subject with more offers its nearest ones first."""
 
 
@@ -116,10 +119,25 @@ def derived(evidence: Evidence) -> Iterator[tuple[str, Array]]:
     for name, q in found:
         if own is not None and name in evidence.outputs and q.shape == own.shape and own.all():
             yield f"({name} / {evidence.primal})", q / own
+    yield from _differences(evidence, found)
     for name, q in evidence.quantities.items():
         hot = one_hot(np.asarray(q), evidence.shape)
         if hot is not None:
             yield f"one_hot({name})", hot
+            for by in (1, -1):
+                off = np.roll(hot, by, -1)
+                yield f"(one_hot({name}) - one_hot({name} {'+-'[by < 0]} 1))", hot - off
+
+
+def _differences(evidence: Evidence, found: list[tuple[str, Array]]) -> Iterator[tuple[str, Array]]:
+    """Yields the residuals: differences of two quantities of the primal's shape."""
+    own = [
+        (name, q)
+        for name, q in found
+        if q.shape == evidence.shape and name not in evidence.cotangents + evidence.outputs
+    ]
+    for (a, x), (b, y) in islice(combinations(own, 2), MOST_DIFFERENCES):
+        yield f"({a} - {b})", x - y
 
 
 def one_hot(labels: Array, shape: tuple[int, ...]) -> Array | None:

@@ -1,6 +1,6 @@
 """The right numbers in the wrong places: transposed, permuted, reversed, rolled, reshaped."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import permutations
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from gradcheck.diagnosis.evidence import Array, Evidence
 from gradcheck.diagnosis.factors import slice_name, up_to_factor
-from gradcheck.diagnosis.scoring import Candidate, Row, Undo, done
+from gradcheck.diagnosis.scoring import Candidate, Row, Undo, done, undone
 
 
 def _moved(evidence: Evidence, undo: Undo, bits: float, **parameters: Any) -> Iterator[Candidate]:
@@ -20,6 +20,30 @@ def _transposed(evidence: Evidence) -> Iterator[Candidate]:
     shape = evidence.shape
     if len(shape) == 2 and len(set(shape)) == 1 and evidence.claimed.size > 1:
         yield from _moved(evidence, np.transpose, 0.0)
+
+
+FOLDED: Mapping[str, Undo] = {
+    "not symmetrised: (c + c.T) / 2 is right": lambda c: (c + c.T) / 2,
+    "not symmetrised: c + c.T is right": lambda c: c + c.T,
+    "that of a symmetric matrix, and only the lower triangle counts": lambda c: (
+        np.tril(c) + np.triu(c, 1).T
+    ),
+    "that of a symmetric matrix, and only the upper triangle counts": lambda c: (
+        np.triu(c) + np.tril(c, -1).T
+    ),
+    "not restricted to the lower triangle": np.tril,
+    "not restricted to the upper triangle": np.triu,
+    "that of one triangle, and both count": lambda c: (c + c.T) / (1 + np.eye(len(c))),
+}
+"""What makes a claim for a square matrix right: c is the claim."""
+
+
+def _folded(evidence: Evidence) -> Iterator[Candidate]:
+    shape = evidence.shape
+    if len(shape) == 2 and shape[0] == shape[1] > 1:
+        for words, undo in FOLDED.items():
+            x = evidence.sampled(undo(evidence.claimed))
+            yield undone(evidence, x, bits=float(np.log2(len(FOLDED))), undo=undo, words=words)
 
 
 def _permuted(evidence: Evidence) -> Iterator[Candidate]:
@@ -148,6 +172,14 @@ ROWS = (
         "transpose it",
         _transposed,
         bits=4,
+    ),
+    Row(
+        "symmetry",
+        "the claim is {words}",
+        "a symmetric matrix, or a triangle, has fewer entries than are written down: what a pair of"
+        " entries gets must be put together",
+        "symmetrise it, or take the triangle, as the function does",
+        _folded,
     ),
     Row(
         "axes permuted",

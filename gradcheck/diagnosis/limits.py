@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from gradcheck.diagnosis.evidence import Array, Evidence
-from gradcheck.diagnosis.scoring import Candidate, Row, done, real_bits
+from gradcheck.diagnosis.evidence import FLOOR, Array, Evidence
+from gradcheck.diagnosis.factors import NEAT_BITS
+from gradcheck.diagnosis.scoring import Candidate, Row, done, real_bits, undone
 from gradcheck.verdict import number
 
 
@@ -27,6 +28,30 @@ def _rectified(evidence: Evidence) -> Iterator[Candidate]:
         if np.array_equal(clip(evidence.c), evidence.c):
             near = clip(evidence.t)
             yield done(evidence, near, 1.0, bits=2.0, words=words)
+
+
+def _stabilised(evidence: Evidence) -> Iterator[Candidate]:
+    """U / (d + ε) for u / d, or the reverse: u / claim - u / true is one number."""
+    for name in ("", *evidence.cotangents):
+        q = np.asarray(evidence.quantities[name], dtype=float) if name else np.ones(())
+        if q.shape not in ((), evidence.shape):
+            continue
+        u = evidence.sampled(q)
+        noise = evidence.s * np.abs(u) / np.square(evidence.t)
+        noise = np.hypot(noise, FLOOR * np.abs(u / evidence.t))
+        d = u / evidence.c - u / evidence.t
+        if not np.isfinite(d).all() or not np.isfinite(noise).all():
+            continue
+        epsilon = float(np.sum(d / noise**2) / np.sum(noise**-2.0))
+        neat = float(f"{epsilon:.1e}")
+        sigma = float(np.sum(noise**-2.0)) ** -0.5
+        is_neat = neat != 0 and abs(neat - epsilon) <= max(4 * sigma, 1e-9 * abs(neat))
+        epsilon = neat if is_neat else epsilon
+        yield undone(
+            evidence, u / (u / evidence.c - epsilon), free=int(not is_neat), epsilon=epsilon,
+            bits=NEAT_BITS if is_neat else 6 + real_bits(epsilon, sigma),
+            undo=lambda c, q=q, e=epsilon: q / (q / c - e),
+        )  # fmt: skip
 
 
 def _clipped(evidence: Evidence) -> Iterator[Candidate]:
@@ -158,6 +183,13 @@ ROWS = (
         "a rectifier's mask is taken of the gradient instead of the input",
         "take the mask of the input",
         _rectified,
+    ),
+    Row(
+        "epsilon",
+        "the claim's denominator is {epsilon:.4g} too large",
+        "an epsilon in the denominator that only one of forward and backward has",
+        "use the same epsilon in both",
+        _stabilised,
     ),
     Row(
         "clipped",

@@ -38,6 +38,10 @@ LOSSES: Mapping[str, Gradient] = {
 
 OF_ROWS: Mapping[str, Gradient] = {
     "cross-entropy of logits": lambda p, y: softmax(p) * y.sum(-1, keepdims=True) - y,
+    "cross-entropy with the softmax along the other axis": lambda p, y: (
+        softmax(p, 0) * y.sum(-1, keepdims=True) - y
+    ),
+    "cross-entropy with a log-softmax for the softmax": lambda p, y: np.log(softmax(p)) - y,
 }
 """The same, row by row."""
 
@@ -76,7 +80,7 @@ def _another(evidence: Evidence) -> Iterator[Candidate]:
         if loss == truth or not np.isfinite(h).all() or not np.any(h):
             continue
         k = float(evidence.c @ h / (h @ h))
-        cost = _constant_bits(evidence, k)
+        cost = constant_bits(evidence, k) if k > 0 else None
         if cost is None:
             continue
         yield done(
@@ -86,16 +90,16 @@ def _another(evidence: Evidence) -> Iterator[Candidate]:
         )  # fmt: skip
 
 
-def _constant_bits(evidence: Evidence, k: float) -> float | None:
+def constant_bits(evidence: Evidence, k: float) -> float | None:
     """Returns the bits of a loss's constant (it is a mean, mostly); None: it is no known one.
 
     Without that the cube of a gradient were the gradient of a quartic loss.
     """
     scalars = [np.asarray(evidence.quantities[n], dtype=float) for n in evidence.cotangents]
     for unit in (1.0, *(float(u.item()) for u in scalars if u.size == 1 and u.item())):
-        if not np.isfinite(k) or k / unit <= 0:
+        if not np.isfinite(k) or k == 0:
             continue
-        if abs(k / unit - 1) < 1e-6:
+        if abs(abs(k / unit) - 1) < 1e-6:
             return 0.0
         known, bits = recognised(evidence, unit / k, 1e-9 * unit / k)
         if known.words:

@@ -1,8 +1,7 @@
 """What a gradient is the sum of, output by output: terms left out, too many, in the wrong place."""
 
 from collections.abc import Iterator
-from itertools import islice
-from typing import Any
+from itertools import combinations, islice
 
 import numpy as np
 
@@ -16,6 +15,15 @@ DISTINCT = 6
 
 ALONE = 0.5
 """Off the diagonal at least so many terms must be missing."""
+
+MOST_FREE = 0.6
+"""An outer product explains something where it takes fewer numbers than this share of the wrong."""
+
+RIGHT = 0.1
+"""At least such a share of the terms must be right: what comes at once."""
+
+MASKED = 0.3
+"""At least such a share of the wrong terms must be masked in the function."""
 
 
 def _left_out(evidence: Evidence) -> Iterator[Candidate]:
@@ -92,45 +100,96 @@ def _own_wrong(evidence: Evidence) -> Iterator[Candidate]:
 
 
 def _rank_one(evidence: Evidence) -> Iterator[Candidate]:
-    """Where claim - true is a bᵀ, of the whole or of each slice along one axis of both."""
+    """Where claim - true is a bᵀ, of the whole or of each slice along some axes of the output."""
     if not evidence.seen.all():
         return
-    split, shape = evidence.split, evidence.shape
-    batches = [(None, None)] + [
-        (a, split + a)
-        for a in range(min(split, len(shape) - split))
-        if shape[a] == shape[split + a] > 1 and max(split, len(shape) - split) > 1
-    ]
+    split = evidence.split
     d, noise = evidence.claimed - evidence.true, evidence.noise + FLOOR * np.abs(evidence.true)
-    for a, b in batches:
-        fit, free = _outer(d, noise, split, a, b)
-        if not 0 < free < 0.6 * evidence.wrong.sum():
+    size = float(np.sqrt(np.mean(np.square(d / noise)[evidence.wrong])))
+    share = evidence.w.sum() / evidence.wrong.sum()
+    for sliced in (c for n in range(split) for c in combinations(range(split), n)):
+        fit, free = _outer(d, noise, split, sliced)
+        if not 0 < free < MOST_FREE * evidence.wrong.sum():
             continue
-        words = "" if a is None else f", for each index of {evidence.axis(a)}"
-        left = evidence.sampled(d - fit) / evidence.s
-        size = float(np.sqrt(np.mean(np.square(d / noise)[evidence.wrong])))
-        share = evidence.w.sum() / evidence.wrong.sum()
+        words = "".join(f", for each index of {evidence.axis(a)}" for a in sliced[:1])
         yield Candidate(
-            left, 4.0 + share * free * (np.log2(1 + size) + 2.7), free=int(share * free),
-            parameters={"slices": words}, undo=lambda c, fit=fit: c - fit,
-        )  # fmt: skip
+            evidence.sampled(d - fit) / evidence.s,
+            4.0 + share * free * (np.log2(1 + size) + 2.7),
+            free=int(share * free),
+            parameters={"slices": words + "".join(f" and {evidence.axis(a)}" for a in sliced[1:])},
+            undo=lambda c, fit=fit: c - fit,
+        )
 
 
-def _outer(d: Array, noise: Array, split: int, a: int | None, b: int | None) -> tuple[Array, int]:
-    """Returns the best outer product of output and primal for d, and how many numbers it takes."""
-    if a is None or b is None:
-        matrix = d.reshape(int(np.prod(d.shape[:split])), -1)
-        u, s, v = np.linalg.svd(matrix, full_matrices=False)
-        fit = s[0] * np.outer(u[:, 0], v[0])
-        used = np.abs(matrix) > 4 * noise.reshape(matrix.shape)
-        return fit.reshape(d.shape), int(used.any(1).sum() + used.any(0).sum() - 1)
-    fit, free = np.zeros(d.shape), 0
-    for i in range(d.shape[a]):
-        at: list[Any] = [slice(None)] * d.ndim
-        at[a] = at[b] = i
-        part, own = _outer(d[tuple(at)], noise[tuple(at)], split - 1, None, None)
-        fit[tuple(at)], free = part, free + own
-    return fit, free
+def _outer(d: Array, noise: Array, split: int, sliced: tuple[int, ...]) -> tuple[Array, int]:
+    """Returns the best outer product for each slice of d, and how many numbers they take."""
+    rest = [a for a in range(d.ndim) if a not in sliced]
+    shape = tuple(d.shape[a] for a in (*sliced, *rest))
+    rows = int(np.prod([d.shape[a] for a in rest if a < split]))
+    slices = int(np.prod([d.shape[a] for a in sliced]))
+    matrices = d.transpose(*sliced, *rest).reshape(slices, rows, -1)
+    used = np.abs(matrices) > 4 * noise.transpose(*sliced, *rest).reshape(matrices.shape)
+    u, s, v = np.linalg.svd(matrices, full_matrices=False)
+    fit = s[:, 0, None, None] * u[:, :, :1] * v[:, :1]
+    free = used.any(2).sum() + used.any(1).sum() - used.any((1, 2)).sum()
+    back = np.argsort((*sliced, *rest))
+    return fit.reshape(shape).transpose(*back), int(free)
+
+
+def _later(evidence: Evidence) -> Iterator[Candidate]:
+    """What comes to an output over several steps is wrong, what comes at once is right."""
+    for words, late in _steps(evidence):
+        right = evidence.telling & ~evidence.w
+        if np.any(evidence.w & ~late) or right.sum() < RIGHT * evidence.telling.sum():
+            continue
+        z = np.where(late, 0.0, (evidence.c - evidence.t) / evidence.s)
+        bits = 8.0 + float(contents(evidence)[late].sum())
+        yield Candidate(z, bits, parameters={"where": words})
+
+
+def _steps(evidence: Evidence) -> Iterator[tuple[str, Array]]:
+    """Yields the entries that are reached over steps, if there is an axis that looks like time."""
+    split, ndim = evidence.split, len(evidence.shape)
+    for a in range(split):
+        n, i = evidence.shape[a], evidence.at[a]
+        if n < 3:
+            continue
+        for b in range(split, ndim):
+            j = evidence.at[b]
+            if evidence.shape[b] != n or not np.any(evidence.telling & (i > j)):
+                continue
+            if not np.any(evidence.telling & (i < j)):
+                yield f"later steps ({evidence.axis(a)} after {evidence.axis(b)})", i > j
+        if n not in evidence.shape[split:]:
+            for first in (1, 2):
+                yield f"all steps but the first along {evidence.axis(a)}", i >= first
+
+
+def _unmasked(evidence: Evidence) -> Iterator[Candidate]:
+    """The claim is not zero where the function masks, and so all the rest is off as well."""
+    for words, masked in _masked(evidence):
+        t = np.abs(evidence.t) > 6 * evidence.s
+        inside = evidence.w & masked
+        if np.any(t & masked) or np.any(masked & ~evidence.w & (evidence.c != 0)):
+            continue
+        if inside.sum() < MASKED * evidence.w.sum():
+            continue
+        z = np.where(
+            masked, 0.0, np.where(evidence.w, np.nan, (evidence.c - evidence.t) / evidence.s)
+        )
+        bits = 6.0 + float(contents(evidence)[inside].sum()) / 2
+        yield Candidate(z, bits, tells=inside, parameters={"where": words}, enough=1)
+
+
+def _masked(evidence: Evidence) -> Iterator[tuple[str, Array]]:
+    split, ndim = evidence.split, len(evidence.shape)
+    for a in range(split):
+        for b in range(split, ndim):
+            if evidence.shape[a] == evidence.shape[b] > 2:
+                i, j = evidence.at[a], evidence.at[b]
+                where = f"the index of {evidence.axis(b)} is {{}} that of {evidence.axis(a)}"
+                yield where.format("above"), j > i
+                yield where.format("below"), j < i
 
 
 def _of_each_output(evidence: Evidence) -> Iterator[Candidate]:
@@ -153,20 +212,46 @@ def _of_each_output(evidence: Evidence) -> Iterator[Candidate]:
 
 
 def _misplaced(evidence: Evidence) -> Iterator[Candidate]:
-    """The same numbers in other places."""
-    wrong = evidence.wrong
-    if not evidence.seen.all() or len(np.unique(evidence.c[evidence.w])) < DISTINCT:
+    """Each wrong entry has a number that belongs elsewhere, or none."""
+    if not evidence.seen.all() or evidence.w.sum() < DISTINCT:
         return
-    true, noise = evidence.true.ravel(), evidence.noise.ravel()
-    order = np.argsort(true)
+    clear = np.abs(evidence.true) > 6 * evidence.noise
+    true = np.unique(evidence.true[clear])
     for sign, words in ((1.0, ""), (-1.0, ", and their sign is wrong")):
-        claimed = sign * evidence.claimed.ravel()
-        z, places = np.zeros(claimed.size), np.argsort(claimed)
-        off = claimed[places] - true[order]
-        z[places] = off / np.hypot(noise[order], FLOOR * (np.abs(true[order]) + evidence.scale))
-        bits = 4.0 + float(np.log2(wrong.sum())) * evidence.w.sum() + (0.0 if sign > 0 else 2.0)
-        at = z.reshape(evidence.shape)[evidence.at]
-        yield Candidate(at, bits, parameters={"besides": words})
+        known = np.concatenate([[-np.inf, 0.0], np.sort(sign * true), [np.inf]])
+        known.sort()
+        at = np.searchsorted(known, evidence.c)
+        near = np.where(
+            np.abs(known[at - 1] - evidence.c) < np.abs(known[at] - evidence.c),
+            known[at - 1], known[at],
+        )  # fmt: skip
+        z = np.where(evidence.w, evidence.c - near, evidence.c - evidence.t) / evidence.s
+        kept = evidence.c[evidence.w & (evidence.c != 0)]
+        if kept.size < ALONE * evidence.w.sum() / 2:
+            continue
+        values = len(np.unique(np.round(true / max(evidence.scale, 1e-300), 9))) + 1
+        bits = 6.0 + evidence.w.sum() * float(np.log2(1 + values)) + (0.0 if sign > 0 else 2.0)
+        yield Candidate(z, bits, parameters={"besides": words})
+
+
+def _redistributed(evidence: Evidence) -> Iterator[Candidate]:
+    """Each output gives out as much as it should, to other entries or in other shares."""
+    if not evidence.seen.all() or evidence.w.size < evidence.seen.sum():
+        return
+    split = evidence.split
+    inputs = tuple(range(split, len(evidence.shape)))
+    sums = [x.sum(inputs) for x in (evidence.claimed, evidence.true)]
+    noise = np.sqrt(np.square(evidence.noise).sum(inputs)) + FLOOR * np.abs(evidence.true).sum(
+        inputs
+    )
+    wrong = evidence.wrong.any(inputs)
+    if np.any(np.abs(sums[0] - sums[1]) > 6 * noise) or wrong.sum() < 3:
+        return
+    if np.any(np.abs(sums[1][wrong]) < 1e-6 * np.abs(evidence.true).sum(inputs)[wrong]):
+        return
+    told = float(contents(evidence)[evidence.w].sum())
+    bits = 8.0 + told * (1 - wrong.sum() / evidence.wrong.sum())
+    yield Candidate(np.where(evidence.w, 0.0, (evidence.c - evidence.t) / evidence.s), bits)
 
 
 def _conjugated(evidence: Evidence) -> Iterator[Candidate]:
@@ -260,6 +345,22 @@ ROWS = (
         bits=8,
     ),
     Row(
+        "path over steps",
+        "what {primal} does to {through} at once is right, what it does to {where} is wrong",
+        "the gradient through time is cut, or carries a wrong factor from step to step",
+        "derive how a step depends on the one before",
+        _later,
+        bits=8,
+    ),
+    Row(
+        "mask missing",
+        "the claim is not zero where {where}, and the true one is",
+        "a mask of the forward pass is missing in the backward pass",
+        "mask as the forward pass does",
+        _unmasked,
+        bits=8,
+    ),
+    Row(
         "factor of each output",
         "the claim has one wrong factor for each entry of {through}",
         "a step of the chain rule before the sum is wrong or missing (the slope of an activation)",
@@ -272,6 +373,16 @@ ROWS = (
         "an index, a flip, a shift, a stride or the order of axes is wrong",
         "put them in their places",
         _misplaced,
+    ),
+    Row(
+        "redistributed",
+        "each entry of {through} gives out to {primal} as much as it should, but to other entries,"
+        " or in other shares",
+        "the weights of an interpolation, a mean for a maximum (or the reverse), the wrong entry of"
+        " a selection",
+        "give it to the entries that the forward pass takes, with its weights",
+        _redistributed,
+        bits=8,
     ),
     Row(
         "conjugated",

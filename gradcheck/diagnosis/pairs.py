@@ -8,8 +8,10 @@ import numpy as np
 from gradcheck.diagnosis.evidence import FLOOR, Array, Evidence
 from gradcheck.diagnosis.expressions import Expression, expressions
 from gradcheck.diagnosis.factors import up_to_factor
-from gradcheck.diagnosis.scoring import Candidate, Row, done
+from gradcheck.diagnosis.losses import constant_bits
+from gradcheck.diagnosis.scoring import Candidate, Row, done, is_multiple
 from gradcheck.diagnosis.terms import term
+from gradcheck.verdict import number
 
 WITNESSES = 8
 """Pairs are looked for at so many of the clearest entries."""
@@ -106,8 +108,29 @@ def _missing(evidence: Evidence) -> Iterator[Candidate]:
             )  # fmt: skip
 
 
+def _of_a_number(evidence: Evidence) -> Iterator[Candidate]:
+    """Where claim = λ E or λ E F, λ a known constant of a loss, of which the truth is none."""
+    noise = 4 * FLOOR * (np.abs(evidence.c) + evidence.scale)
+    if any(np.size(evidence.quantities[name]) > 1 for name in evidence.cotangents):
+        return
+    single = [e for e in expressions(evidence) if e.of not in evidence.cotangents]
+    found = [(e, float(np.log2(len(single)))) for e in single]
+    found += [(_expression(p, None), b) for p, b in proportional(evidence, evidence.c, noise)]
+    for e, bits in found:
+        k = float(evidence.c @ e.at / (e.at @ e.at))
+        if not np.isfinite(k) or is_multiple(evidence, e.at):
+            continue
+        if np.max(np.abs(evidence.c - k * e.at) / noise) > NEAR:
+            continue
+        cost = constant_bits(evidence, k)
+        if cost is not None:
+            text = e.text if abs(k - 1) < 1e-6 else f"{number(k, 4)} * {e.text}"
+            yield done(evidence, k * e.at, 0.0, bits=bits + cost + 2, free=1, expression=text)
+
+
 def _other(evidence: Evidence) -> Iterator[Candidate]:
-    """Where claim = λ u E F, of which the truth is no multiple."""
+    """Where claim = u E F, of which the truth is no multiple."""
+    yield from _of_a_number(evidence)
     noise = FLOOR * (np.abs(evidence.c) + evidence.scale)
     for u in _cotangents(evidence):
         with np.errstate(all="ignore"):

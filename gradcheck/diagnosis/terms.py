@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradcheck.diagnosis.evidence import Array, Evidence
-from gradcheck.diagnosis.expressions import Expression, expressions, fitting
+from gradcheck.diagnosis.expressions import Expression, derived, expressions, fitting
 from gradcheck.diagnosis.factors import NEAT_WITHIN, Known, recognised, slice_name
 from gradcheck.diagnosis.scoring import (
     CONTENT,
@@ -136,6 +136,7 @@ def _in_slices(evidence: Evidence, *, level: bool, multiple: bool) -> Iterator[C
     if evidence.claimed.ndim < 1 or evidence.claimed.size < 4:
         return
     own = [(n, q) for n, q in fitting(evidence, evidence.shape) if q.shape == evidence.shape]
+    own += [(n, q) for n, q in derived(evidence) if n.startswith("one_hot")]
     quantities = (
         [(n, q) for n, q in own if n not in evidence.cotangents] if multiple else [("", None)]
     )

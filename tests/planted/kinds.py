@@ -119,6 +119,12 @@ def square(rng: Rng) -> Setting:
     return Setting(rng.normal(size=(n, n)), {"x": rng.normal(size=(n, n))})
 
 
+def symmetric(rng: Rng) -> Setting:
+    """A gradient that is the same on both sides of the diagonal."""
+    s = square(rng)
+    return Setting(s.true + s.true.T, s.quantities)
+
+
 def even(rng: Rng) -> Setting:
     n, m = 4 * int(rng.integers(2, 9)), size(rng)
     return Setting(rng.normal(size=(n, m)), {"x": rng.normal(size=(n, m))})
@@ -313,6 +319,8 @@ KINDS: tuple[Planted, ...] = (
     Planted("square transpose", ("transposed",), square, of(np.transpose)),
     Planted("transposed, reshaped", ("reshaped in the wrong order",), plain,
             of(lambda g: g.T.reshape(g.shape))),
+    Planted("one triangle doubled", ("symmetry",), symmetric, of(lambda g: 2 * np.tril(g, -1)
+            + np.diag(np.diag(g)))),
     Planted("axes permuted", ("axes permuted",), cube, of(lambda g: g.transpose(2, 0, 1))),
     Planted("rows reversed", ("reversed",), plain, of(lambda g: g[::-1])),
     Planted("all reversed", ("reversed",), plain, of(lambda g: g[::-1, ::-1])),
@@ -357,6 +365,8 @@ KINDS: tuple[Planted, ...] = (
     Planted("input for output in tanh", CHAIN, tanh, made(lambda x, y, u: u * (1 - x * x))),
     Planted("derivative of a sigmoid twice", CHAIN, logistic,
             made(lambda x, y, u: u * (y * (1 - y)) ** 2)),
+    Planted("epsilon in the denominator", ("epsilon",), logarithm,
+            made(lambda x, y, u: u / (x + 1e-3))),
     Planted("1 / x missing", CHAIN, logarithm, made(lambda x, y, u: u)),
     Planted("exp of the output", CHAIN, exponential, made(lambda x, y, u: u * x)),
     Planted("other operand missing", CHAIN, product, made(lambda x, b, y, u: u)),
