@@ -200,6 +200,10 @@ class Family:
         """Returns one right case by the name of its row."""
         return next(case for case in self.cases() if case.name == f"{self.name}/{name}")
 
+    def case(self, bug: Bug) -> Case:
+        """Returns one more wrong case of the plain row."""
+        return self._wrong(bug, self.right())
+
     def _plain(self) -> Right:
         return Right(RIGHT, dtype=self.dtype)
 

@@ -25,6 +25,7 @@ from gradcheck.diagnosis import (
 from gradcheck.diagnosis.evidence import Array, Evidence
 from gradcheck.diagnosis.facts import facts
 from gradcheck.diagnosis.patterns import described
+from gradcheck.diagnosis.scoring import SUREST as SUREST
 from gradcheck.diagnosis.scoring import Candidate, Row, Undo, fits, length, untold_length
 
 ROWS: tuple[Row, ...] = (
@@ -46,7 +47,7 @@ ROWS: tuple[Row, ...] = (
 
 THROUGH_OUTPUTS: tuple[Row, ...] = (
     *(row for row in factors.ROWS if row.name in ("sign", "known factor", "factor of each slice")),
-    *(row for row in layout.ROWS if row.name != "slices swapped"),
+    *(row for row in layout.ROWS if row.name not in ("slices swapped", "symmetry")),
     *(row for row in chain.ROWS if row.name.startswith("chain factor")),
     *(row for row in pairs.ROWS if row.name == "chain factor missing"),
     *(row for row in masks.ROWS if row.name in ("scaled", "sign of a part")),
@@ -60,9 +61,6 @@ UNKNOWN = "unknown"
 
 UNTOLD_BITS = 4.0
 """An unknown mistake is so rare: one in sixteen."""
-
-SUREST = 0.99
-"""Nothing is surer: the simulated mistakes are of the table, real ones need not be."""
 
 SURE = 0.25
 """With less confidence nothing is named: several rows may say the same of the same claim."""
@@ -199,7 +197,7 @@ def _told(
         where=described(evidence),
         bits=float(bits),
         chi2=float(z @ z) / max(1, z.size - candidate.free),
-        confidence=min(share[row.name], SUREST),
+        confidence=min(share[row.name], row.surest),
         alternatives=tuple(sorted(others.items(), key=lambda kind: -kind[1])[:4]),
     )
 

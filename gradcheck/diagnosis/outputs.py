@@ -8,7 +8,7 @@ import numpy as np
 from gradcheck.diagnosis.evidence import FLOOR, Array, Evidence
 from gradcheck.diagnosis.factors import fitted, recognised
 from gradcheck.diagnosis.masks import subsets
-from gradcheck.diagnosis.scoring import Candidate, Row, contents, done, real_bits, undone
+from gradcheck.diagnosis.scoring import VAGUE, Candidate, Row, contents, done, real_bits, undone
 
 DISTINCT = 6
 """So many different numbers must be in other places: few are anywhere by chance."""
@@ -18,6 +18,9 @@ ALONE = 0.5
 
 MOST_FREE = 0.6
 """An outer product explains something where it takes fewer numbers than this share of the wrong."""
+
+FILLED = 0.5
+"""Of what is masked so much must be claimed: of a batch nothing is given to the other samples."""
 
 RIGHT = 0.1
 """At least such a share of the terms must be right: what comes at once."""
@@ -35,13 +38,23 @@ def _left_out(evidence: Evidence) -> Iterator[Candidate]:
 
 
 def _too_many(evidence: Evidence) -> Iterator[Candidate]:
-    if np.any(np.abs(evidence.t[evidence.w]) > 6 * evidence.s[evidence.w]):
+    if np.any(np.abs(evidence.t[evidence.w]) > 6 * evidence.s[evidence.w]) or _is_mixed(evidence):
         return
     for pattern in subsets(evidence):
         yield undone(
             evidence, np.where(pattern.at, 0.0, evidence.c), bits=pattern.bits, enough=1,
             undo=lambda c, p=pattern: np.where(p.mask(), 0.0, c), where=pattern.words,
         )  # fmt: skip
+
+
+def _is_mixed(evidence: Evidence) -> bool:
+    """Whether entries of an elementwise function are mixed up: no mask does that."""
+    split = evidence.split
+    if evidence.shape[:split] != evidence.shape[split:]:
+        return False
+    own = np.all([evidence.at[a] == evidence.at[split + a] for a in range(split)], axis=0)
+    true = np.abs(evidence.t) > 6 * evidence.s
+    return not np.any(true & ~own) and bool(np.any(evidence.w & ~own))
 
 
 def _one_use(evidence: Evidence) -> Iterator[Candidate]:
@@ -172,6 +185,8 @@ def _unmasked(evidence: Evidence) -> Iterator[Candidate]:
         inside = evidence.w & masked
         if np.any(t & masked) or np.any(masked & ~evidence.w & (evidence.c != 0)):
             continue
+        if np.mean(evidence.w[masked]) < FILLED or np.mean(t[~masked]) < FILLED / 2:
+            continue
         if inside.sum() < MASKED * evidence.w.sum():
             continue
         z = np.where(
@@ -245,6 +260,8 @@ def _redistributed(evidence: Evidence) -> Iterator[Candidate]:
         inputs
     )
     wrong = evidence.wrong.any(inputs)
+    if np.mean(evidence.claimed[wrong] != 0) > ALONE:
+        return
     if np.any(np.abs(sums[0] - sums[1]) > 6 * noise) or wrong.sum() < 3:
         return
     if np.any(np.abs(sums[1][wrong]) < 1e-6 * np.abs(evidence.true).sum(inputs)[wrong]):
@@ -306,6 +323,7 @@ ROWS = (
         "a mask of the forward pass is missing in the backward pass, or an index is wrong",
         "set these terms to zero",
         _too_many,
+        surest=VAGUE,
     ),
     Row(
         "not accumulated",
@@ -324,6 +342,7 @@ ROWS = (
         "derive the coupling as well",
         _uncoupled,
         bits=4,
+        surest=VAGUE,
     ),
     Row(
         "own term",
@@ -334,6 +353,7 @@ ROWS = (
         "derive the direct term",
         _own_wrong,
         bits=8,
+        surest=VAGUE,
     ),
     Row(
         "one product term",
@@ -343,6 +363,7 @@ ROWS = (
         "subtract that term",
         _rank_one,
         bits=8,
+        surest=VAGUE,
     ),
     Row(
         "path over steps",
@@ -351,6 +372,7 @@ ROWS = (
         "derive how a step depends on the one before",
         _later,
         bits=8,
+        surest=VAGUE,
     ),
     Row(
         "mask missing",
@@ -359,6 +381,7 @@ ROWS = (
         "mask as the forward pass does",
         _unmasked,
         bits=8,
+        surest=VAGUE,
     ),
     Row(
         "factor of each output",
@@ -366,6 +389,7 @@ ROWS = (
         "a step of the chain rule before the sum is wrong or missing (the slope of an activation)",
         "divide by the factor before the sum",
         _of_each_output,
+        surest=VAGUE,
     ),
     Row(
         "misplaced",
@@ -373,6 +397,7 @@ ROWS = (
         "an index, a flip, a shift, a stride or the order of axes is wrong",
         "put them in their places",
         _misplaced,
+        surest=VAGUE,
     ),
     Row(
         "redistributed",
@@ -383,6 +408,7 @@ ROWS = (
         "give it to the entries that the forward pass takes, with its weights",
         _redistributed,
         bits=8,
+        surest=VAGUE,
     ),
     Row(
         "conjugated",
@@ -398,5 +424,6 @@ ROWS = (
         "{words}",
         "scale them",
         _in_part,
+        surest=VAGUE,
     ),
 )

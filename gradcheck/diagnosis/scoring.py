@@ -30,6 +30,11 @@ taken for half of what it is, and gains nothing where it is right."""
 CONTENT = 2.7
 """What an entry of arbitrary content costs besides its digits."""
 
+SUREST = 0.99
+"""Nothing is surer: the simulated mistakes are of the table, real ones need not be."""
+
+VAGUE = 0.85
+
 ENOUGH = 2
 """So many wrong entries must bear a hypothesis: one number has any ratio to another."""
 
@@ -68,6 +73,8 @@ class Row:
         repair: what to do about it, a template.
         candidates: the hypotheses that it has about the evidence.
         bits: the cost of naming it; a common mistake has a short name.
+        surest: the most confidence it can have: one that says what is seen, and leaves open what
+            was done, is not as sure.
     """
 
     name: str
@@ -76,6 +83,7 @@ class Row:
     repair: str
     candidates: Callable[[Evidence], Iterator[Candidate]]
     bits: float = 6.0
+    surest: float = SUREST
 
 
 def length(evidence: Evidence, candidate: Candidate) -> float:
