@@ -8,11 +8,16 @@ import numpy as np
 
 from gradcheck import backends
 from gradcheck.comparison import FAIL_BARS
-from gradcheck.diagnosis import SUREST, UNKNOWN, Diagnosis, Evidence, described, diagnosed
+from gradcheck.diagnosis import SUREST, UNKNOWN, Diagnosis, Evidence, described, diagnosed, patterns
+from gradcheck.evaluation import BudgetSpent
+from gradcheck.findings import located_finding
 from gradcheck.jacobian import through_outputs
-from gradcheck.localisation import Located
+from gradcheck.localisation import Located, completed
 from gradcheck.measurement import Measurement
 from gradcheck.verdict import Finding
+
+PATTERNS_TRIED = 3
+"""Where a sample was drawn, so many patterns are tried for all that is wrong."""
 
 OUTSIDE = "outside the subgradient"
 """The kind of a claim that no kink allows."""
@@ -53,6 +58,11 @@ def _explained(
         message = f"{finding.message}: {STRAIGHT_THROUGH}"
         return replace(finding, kind="straight_through", message=message)
     evidence = _evidence(m, found, k, located)
+    whole = _completed(m, found, k, evidence) if found.drawn else None
+    if whole is not None:
+        found, x = whole, m.audited.evaluator.subject.point[found.primal]
+        finding = located_finding(found, x, missing=finding.kind == "missing")
+        evidence = _evidence(m, found, k, located)
     on_kinks = bool(found.kinked[found.wrong].all())
     diagnosis = _outside(evidence) if on_kinks else diagnosed(_off_kinks(evidence, found))
     if diagnosis.kind == UNKNOWN:
@@ -100,6 +110,21 @@ def _evidence(
             if name != found.primal and its == k
         },
     )
+
+
+def _completed(m: Measurement, found: Located, k: int, evidence: Evidence) -> Located | None:
+    """Returns all entries of the simplest pattern that the sample has, where no other is wrong."""
+    simplest = sorted(patterns(evidence), key=lambda p: p.bits)[:PATTERNS_TRIED]
+    line = m.line({found.primal: np.zeros(found.claimed.shape)})
+    for pattern in simplest:
+        inside = np.broadcast_to(pattern.mask(), found.claimed.shape)
+        try:
+            whole = completed(line, found, k, m.rng, inside)
+        except BudgetSpent:
+            return None
+        if whole is not None:
+            return whole
+    return None
 
 
 def _quantity(x: Any) -> np.ndarray:

@@ -22,6 +22,9 @@ MOST_ENTRIES = 256
 MOST_KINKED = 1024
 """The same for one that is on kinks, where no direction tells as much."""
 
+MOST_WORK = 2.0**27
+"""Entries looked at times entries moved: a row of 1e3 among 1e6 would take half a minute."""
+
 MOST_SCREENED = 2**15
 """A larger one on kinks is screened, with two evaluations for each entry."""
 
@@ -109,6 +112,28 @@ def located(
     return replace(_entries(line, primal, k, blocks, seen=seen), drawn=drawn)
 
 
+def completed(
+    line: Line, found: Located, k: int, rng: np.random.Generator, inside: np.ndarray
+) -> Located | None:
+    """Returns a primal of which a sample was drawn, looked at wherever it may be wrong.
+
+    Args:
+        line: any line of the measurement.
+        found: the sample.
+        k: which cotangent.
+        rng: draws the direction.
+        inside: the entries that may be wrong; None is returned where others are, too, or where
+            these are too many to look at each.
+    """
+    entries, rest = np.flatnonzero(inside), np.flatnonzero(~inside)
+    if entries.size > min(MOST_KINKED, MOST_WORK / inside.size):
+        return None
+    weights = signed(rng, (inside.size,)) * _lengths(line, found.primal)
+    if rest.size and _disagrees(line, found.primal, k, rest, weights[rest]):
+        return None
+    return _entries(line, found.primal, k, entries, seen=np.arange(inside.size))
+
+
 def _entries(line: Line, primal: str, k: int, looked_at: np.ndarray, seen: np.ndarray) -> Located:
     """Looks at entries one by one."""
     claimed = np.asarray(line.gradients[k][primal], dtype=float)
@@ -179,7 +204,10 @@ def screened(line: Line, primal: str, k: int, rng: np.random.Generator) -> Locat
 def _bisected(
     line: Line, primal: str, k: int, rng: np.random.Generator, among: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the entries to look at, and all whose verdict is then known."""
+    """Returns the entries to look at, and all whose verdict is then known.
+
+    Where too many blocks disagree, a sample of them is looked at; what agrees is known to be right.
+    """
     claimed = line.gradients[k][primal]
     weights = signed(rng, (claimed.size,)) * _lengths(line, primal)
     blocks = [among]
@@ -189,7 +217,8 @@ def _bisected(
         if len(blocks) > MOST_BLOCKS:
             drawn = [rng.choice(block) for block in blocks]
             chosen = rng.permutation(np.array(drawn))[:MOST_BLOCKS]
-            return chosen, chosen
+            right = np.setdiff1d(among, np.concatenate(blocks), assume_unique=True)
+            return chosen, np.concatenate([chosen, right])
     found = np.concatenate(blocks) if blocks else np.array([], dtype=int)
     return found, among
 

@@ -9,7 +9,13 @@ FACTORS = frozenset(
 
 CHAIN = frozenset(
     ("chain factor missing", "chain factor extra", "chain factor replaced", "another derivative")
-) | {"another product", "passed on", "passed on in part", "factor of each output"}
+) | {
+    "chain factor in a network",
+    "another product",
+    "passed on",
+    "passed on in part",
+    "factor of each output",
+}
 """A step of the chain rule."""
 
 TERMS = frozenset(

@@ -14,3 +14,4 @@ from gradcheck.diagnosis.engine import diagnosed as diagnosed
 from gradcheck.diagnosis.engine import explains as explains
 from gradcheck.diagnosis.evidence import Evidence as Evidence
 from gradcheck.diagnosis.patterns import described as described
+from gradcheck.diagnosis.patterns import patterns as patterns

@@ -107,7 +107,7 @@ def _replaced(evidence: Evidence) -> Iterator[Candidate]:
 
 def _passed(evidence: Evidence) -> Iterator[Candidate]:
     """The claim is a cotangent, or another quantity, as it is."""
-    found = [e for e in expressions(evidence) if e.form == "{q}"]
+    found = [e for e in expressions(evidence) if e.form == "{q}" and not e.of.endswith(")")]
     for e in found:
         for sign, words in ((1.0, ""), (-1.0, "minus ")):
             role = ", the cotangent" if e.of in evidence.cotangents else ""

@@ -17,6 +17,7 @@ from gradcheck.diagnosis import (
     losses,
     masks,
     neighbours,
+    networks,
     outputs,
     pairs,
     reductions,
@@ -41,6 +42,7 @@ ROWS: tuple[Row, ...] = (
     *reductions.ROWS,
     *terms.ROWS,
     *pairs.ROWS,
+    *networks.ROWS,
     *contractions.ROWS,
 )
 """The table of known mistakes."""

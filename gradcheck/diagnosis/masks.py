@@ -83,7 +83,11 @@ def _passed(evidence: Evidence) -> Iterator[Candidate]:
     if evidence.w.all():
         return
     for e in expressions(evidence):
-        if e.form != "{q}" or not np.allclose(e.at[evidence.w], evidence.c[evidence.w], rtol=1e-6):
+        if (
+            e.form != "{q}"
+            or e.of.endswith(")")
+            or not np.allclose(e.at[evidence.w], evidence.c[evidence.w], rtol=1e-6)
+        ):
             continue
         for pattern in subsets(evidence):
             h = np.where(pattern.at, e.at, evidence.t)

@@ -158,6 +158,23 @@ def bias(rng: Rng) -> Setting:
     return Setting((u * (1 - y * y)).sum(0), quantities, ("y",), ("u",))
 
 
+def network(rng: Rng) -> Setting:
+    """The first weights of a network of two layers, with weight decay, and half a squared error."""
+    n, a, h, k = 9, 4, 6, 3
+    x, w2, y = rng.normal(size=(n, a)), rng.normal(size=(h, k)), rng.normal(size=(n, k))
+    w1, b1 = 0.5 * rng.normal(size=(a, h)), rng.normal(size=h)
+    z = x @ w1 + b1
+    delta = (np.tanh(z) @ w2 - y) / n
+    quantities = {"data": x, "x": w1, "b1": b1, "w2": w2, "y": y, "u": np.array(1.0)}
+    true = x.T @ ((delta @ w2.T) * (1 - np.tanh(z) ** 2)) + 0.01 * w1
+    return Setting(true, quantities, (), ("u",))
+
+
+def without_slope(data: Array, x: Array, b1: Array, w2: Array, y: Array, u: Array) -> Array:
+    delta = (np.tanh(data @ x + b1) @ w2 - y) / len(data)
+    return data.T @ (delta @ w2.T) + 0.01 * x
+
+
 def hidden(rng: Rng) -> Setting:
     """A gradient with a factor of z, whose other factor nobody knows."""
     x, z, u = rng.normal(size=(3, size(rng), size(rng)))
@@ -414,6 +431,8 @@ KINDS: tuple[Planted, ...] = (
             made(lambda a, x, b, y, u: a.T @ u)),
     Planted("pre-activation under a sum", ("another product",), dense,
             made(lambda a, x, b, y, u: a.T @ (u * (1 - (a @ x + b) ** 2)))),
+    Planted("slope of a hidden layer missing", ("chain factor in a network",), network,
+            made(without_slope)),
     Planted("last sample left out", ("part of the sum", "samples left out"), dense,
             made(lambda a, x, b, y, u: a[:-1].T @ (u * (1 - y * y))[:-1])),
     Planted("bias of half of the samples", ("part of the sum",), bias,
