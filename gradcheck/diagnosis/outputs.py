@@ -10,8 +10,8 @@ from gradcheck.diagnosis.factors import fitted, recognised
 from gradcheck.diagnosis.masks import subsets
 from gradcheck.diagnosis.scoring import VAGUE, Candidate, Row, contents, done, real_bits, undone
 
-DISTINCT = 6
-"""So many different numbers must be in other places: few are anywhere by chance."""
+DISTINCT = 5
+"""So many numbers must be in other places: few are anywhere by chance."""
 
 ALONE = 0.5
 """Off the diagonal at least so many terms must be missing."""
@@ -240,7 +240,10 @@ def _misplaced(evidence: Evidence) -> Iterator[Candidate]:
             np.abs(known[at - 1] - evidence.c) < np.abs(known[at] - evidence.c),
             known[at - 1], known[at],
         )  # fmt: skip
-        z = np.where(evidence.w, evidence.c - near, evidence.c - evidence.t) / evidence.s
+        noise = np.hypot(evidence.s, float(np.median(evidence.s[evidence.telling])))
+        z = np.where(
+            evidence.w, (evidence.c - near) / noise, (evidence.c - evidence.t) / evidence.s
+        )
         kept = evidence.c[evidence.w & (evidence.c != 0)]
         if kept.size < ALONE * evidence.w.sum() / 2:
             continue
@@ -251,7 +254,7 @@ def _misplaced(evidence: Evidence) -> Iterator[Candidate]:
 
 def _redistributed(evidence: Evidence) -> Iterator[Candidate]:
     """Each output gives out as much as it should, to other entries or in other shares."""
-    if not evidence.seen.all() or evidence.w.size < evidence.seen.sum():
+    if not evidence.seen.all():
         return
     split = evidence.split
     inputs = tuple(range(split, len(evidence.shape)))
