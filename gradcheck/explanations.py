@@ -41,8 +41,9 @@ def explained(
         findings: what is wrong.
         located: where, and through which cotangent, by primal.
     """
+    wrong = {finding.primal for finding in findings} | set(located)
     return [
-        _explained(m, finding, located)
+        _explained(m, finding, located, wrong)
         if finding.primal in located and finding.kind == "value"
         else finding
         for finding in findings
@@ -50,19 +51,22 @@ def explained(
 
 
 def _explained(
-    m: Measurement, finding: Finding, located: Mapping[str, tuple[Located, int]]
+    m: Measurement,
+    finding: Finding,
+    located: Mapping[str, tuple[Located, int]],
+    wrong: Container[str | None],
 ) -> Finding:
     assert finding.primal is not None
     found, k = located[finding.primal]
     if m.evaluator_of((finding.primal,)).stepped and not np.any(found.true[found.wrong]):
         message = f"{finding.message}: {STRAIGHT_THROUGH}"
         return replace(finding, kind="straight_through", message=message)
-    evidence = _evidence(m, found, k, located)
+    evidence = _evidence(m, found, k, located, wrong)
     whole = _completed(m, found, k, evidence) if found.drawn else None
     if whole is not None:
         found, x = whole, m.audited.evaluator.subject.point[found.primal]
         finding = located_finding(found, x, missing=finding.kind == "missing")
-        evidence = _evidence(m, found, k, located)
+        evidence = _evidence(m, found, k, located, wrong)
     on_kinks = bool(found.kinked[found.wrong].all())
     diagnosis = _outside(evidence) if on_kinks else diagnosed(_off_kinks(evidence, found))
     if diagnosis.kind == UNKNOWN:
@@ -85,7 +89,11 @@ def _explained(
 
 
 def _evidence(
-    m: Measurement, found: Located, k: int, located: Mapping[str, tuple[Located, int]]
+    m: Measurement,
+    found: Located,
+    k: int,
+    located: Mapping[str, tuple[Located, int]],
+    wrong: Container[str | None],
 ) -> Evidence:
     """Returns what is known of a primal, and what the subject offers besides."""
     subject = m.audited.evaluator.subject
@@ -108,6 +116,11 @@ def _evidence(
             name: (other.claimed, np.where(other.seen, other.true, np.nan))
             for name, (other, its) in located.items()
             if name != found.primal and its == k
+        }
+        | {
+            name: (gradient, gradient)
+            for name, gradient in m.audited.gradients[k].items()
+            if name not in wrong
         },
     )
 
@@ -158,9 +171,10 @@ def _through_outputs(
     """Returns the one mistake that every output shows in its own gradient; None: there is none."""
     told = [(e, diagnosed(e)) for e in through_outputs(m, found, k, evidence)]
     named = [d for _, d in told if d.kind != UNKNOWN]
-    if len({d.kind for d in named}) != 1:
+    if not named:
         return None
-    weakest = min(named, key=lambda d: d.confidence)
+    likely = max(named, key=lambda d: d.confidence).kind
+    weakest = min((d for d in named if d.kind == likely), key=lambda d: d.confidence)
     undone = [(e, d.repair.apply) for e, d in told if d.repair and d.repair.apply]
 
     def apply(c: np.ndarray) -> np.ndarray:

@@ -140,8 +140,8 @@ def naming_page(
         "expects (`benchmarks/power/kinds.py`). *Acceptable*: another, which cannot be told apart "
         "on these data: with the twin's exact gradient in place of the measured one it still "
         "explains every entry of the claim. A bug that spoils several primals is graded by the "
-        f"best of them, and as wrong where one is wrong. *Confident*: {CONFIDENT:g} and more. Rates "
-        "of kinds are of the bugs whose kind the table has.",
+        f"best of them, and as wrong where one is wrong. *Confident*: {CONFIDENT:g} and more. "
+        "Rates of kinds are of the bugs whose kind the table has.",
         rates_table(by_dtype),
         "## Confidence",
         calibration(a for namings in by_dtype.values() for n in namings for a in n.named),

@@ -49,6 +49,9 @@ def _cotangents(evidence: Evidence) -> Iterator[tuple[str, Array]]:
         u = np.asarray(evidence.quantities[name])
         if u.dtype.kind == "f" and u.ndim >= 1 and u.size > 1:
             yield name, u.astype(float)
+    for name, (_, true) in evidence.neighbours.items():
+        if np.ndim(true) >= 2 and np.isfinite(true).all():
+            yield f"{name}_bar", np.asarray(true, dtype=float)
 
 
 def _matrices(evidence: Evidence) -> dict[str, Array]:

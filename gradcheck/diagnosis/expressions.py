@@ -41,6 +41,8 @@ UNARY: Mapping[str, Function] = {
     "cos({q})": np.cos,
     "sin({q})": np.sin,
     "(1 + {q})": lambda q: 1 + q,
+    "(1 + {q})**2": lambda q: (1 + q) ** 2,
+    "(1 + abs({q}))**2": lambda q: (1 + np.abs(q)) ** 2,
     "(1 + {q}**2)": lambda q: 1 + q * q,
     "{q} * (1 + {q})": lambda q: q * (1 + q),
     "{q}**3": lambda q: q**3,

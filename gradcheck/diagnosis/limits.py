@@ -1,6 +1,7 @@
 """The claim is a function of the truth that loses something: absolute, clipped, rounded."""
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import product
 
 import numpy as np
 
@@ -31,15 +32,17 @@ def _rectified(evidence: Evidence) -> Iterator[Candidate]:
 
 
 def _stabilised(evidence: Evidence) -> Iterator[Candidate]:
-    """U / (d + ε) for u / d, or the reverse: u / claim - u / true is one number."""
-    for name in ("", *evidence.cotangents):
-        q = np.asarray(evidence.quantities[name], dtype=float) if name else np.ones(())
-        if q.shape not in ((), evidence.shape):
-            continue
+    """An epsilon too many or too few: (u / claim)^p - (u / true)^p is one number."""
+    for name, power in product(evidence.cotangents, (1, 2)):
+        q = np.asarray(evidence.quantities[name], dtype=float)
+        if q.shape != evidence.shape or np.ptp(np.abs(q)) == 0:
+            continue  # then it would be any function t / (1 + ε t) of the true gradient
         u = evidence.sampled(q)
-        noise = evidence.s * np.abs(u) / np.square(evidence.t)
-        noise = np.hypot(noise, FLOOR * np.abs(u / evidence.t))
-        d = u / evidence.c - u / evidence.t
+        inverse = np.abs(u / evidence.t)
+        noise = np.hypot(evidence.s / np.abs(evidence.t), FLOOR) * power * inverse**power
+        d = np.abs(u / evidence.c) ** power - inverse**power
+        if np.any(np.sign(evidence.c) != np.sign(evidence.t)):
+            continue
         if not np.isfinite(d).all() or not np.isfinite(noise).all():
             continue
         epsilon = float(np.sum(d / noise**2) / np.sum(noise**-2.0))
@@ -48,10 +51,17 @@ def _stabilised(evidence: Evidence) -> Iterator[Candidate]:
         is_neat = neat != 0 and abs(neat - epsilon) <= max(4 * sigma, 1e-9 * abs(neat))
         epsilon = neat if is_neat else epsilon
         yield undone(
-            evidence, u / (u / evidence.c - epsilon), free=int(not is_neat), epsilon=epsilon,
+            evidence, _without(evidence.c, u, epsilon, power), free=int(not is_neat),
+            epsilon=epsilon, what="" if power == 1 else ", squared,",
             bits=NEAT_BITS if is_neat else 6 + real_bits(epsilon, sigma),
-            undo=lambda c, q=q, e=epsilon: q / (q / c - e),
+            undo=lambda c, q=q, e=epsilon, p=power: _without(c, q, e, p),
         )  # fmt: skip
+
+
+def _without(c: Array, u: Array, epsilon: float, power: int) -> Array:
+    """Returns u / d for c = u / (d^p + ε)^(1/p)."""
+    size = np.abs(u / c) ** power - epsilon
+    return np.sign(c) * np.abs(u) / np.where(size > 0, size, np.nan) ** (1 / power)
 
 
 def _clipped(evidence: Evidence) -> Iterator[Candidate]:
@@ -186,7 +196,7 @@ ROWS = (
     ),
     Row(
         "epsilon",
-        "the claim's denominator is {epsilon:.4g} too large",
+        "the claim's denominator{what} is {epsilon:.4g} too large",
         "an epsilon in the denominator that only one of forward and backward has",
         "use the same epsilon in both",
         _stabilised,

@@ -66,16 +66,21 @@ def _negated(evidence: Evidence) -> Iterator[Candidate]:
 
 
 def _constant(evidence: Evidence) -> Iterator[Candidate]:
-    """One value on a set where the truth varies."""
-    values = evidence.c[evidence.w]
-    if len(values) < 3 or values[0] == 0 or np.any(values != values[0]):
-        return
-    value = float(values[0])
-    for pattern in subsets(evidence):
-        yield done(
-            evidence, np.where(pattern.at, value, evidence.t), ~pattern.at, bits=pattern.bits + 8,
-            where=pattern.words, value=value, free=1,
-        )  # fmt: skip
+    """One value on a set where the truth varies, or one times the cotangent."""
+    cotangents = [e for e in expressions(evidence) if e.of in evidence.cotangents]
+    for u in [None, *(e for e in cotangents if e.form == "{q}")]:
+        by = np.ones_like(evidence.c) if u is None else u.at
+        with np.errstate(all="ignore"):
+            values = evidence.c[evidence.w] / by[evidence.w]
+        if len(values) < 3 or values[0] == 0 or not np.allclose(values, values[0], rtol=1e-13):
+            continue
+        value = float(values[0])
+        for pattern in subsets(evidence):
+            yield done(
+                evidence, np.where(pattern.at, value * by, evidence.t), ~pattern.at,
+                bits=pattern.bits + 8, where=pattern.words, value=value, free=1,
+                times="" if u is None else f" * {u.text}",
+            )  # fmt: skip
 
 
 def _passed(evidence: Evidence) -> Iterator[Candidate]:
@@ -149,7 +154,7 @@ ROWS = (
     ),
     Row(
         "constant part",
-        "the claim is {value:.4g} in {where}, where the true gradient varies",
+        "the claim is {value:.4g}{times} in {where}, where the true gradient varies",
         "a branch returns a constant: its derivative, or the cotangent, is left out",
         "compute the gradient of that branch",
         _constant,
