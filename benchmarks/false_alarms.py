@@ -34,7 +34,6 @@ from benchmarks.power.cases import (
 from benchmarks.power.corpus import Arrays, Family
 from benchmarks.power.draws import decades, draw, normal, positive_definite, quantised, uniform
 
-Sizes = Callable[[int], int]
 Inputs = Callable[[np.random.Generator, np.dtype[Any]], Arrays]
 
 BATCH = 500

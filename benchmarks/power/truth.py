@@ -1,23 +1,17 @@
 """An independent witness: differences of the reference, in long double where it accepts that."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from benchmarks.power.corpus import Arrays, Case, cotangent
+from benchmarks.power.corpus import Arrays, Case
 
 LEVELS = 44
 """How often the step is halved at most: from 0.05 down to what a domain's edge may need."""
 
 SETTLED = 1e-9
 """The relative error at which halving ends."""
-
-ENTRIES = 24
-"""The most entries of an input that are looked at one by one."""
-
-AROUND = 96
-"""How many points around a kink are asked for their gradient."""
 
 
 def widened(inputs: Arrays) -> Arrays:
@@ -47,21 +41,6 @@ def derivative(phi: Callable[[float], Any], step: float) -> tuple[Any, Any]:
         if error <= SETTLED * abs(best):
             break
     return best, error
-
-
-def directions(x: Any, rng: np.random.Generator, large: bool) -> Iterator[Any]:
-    """Yields unit tangents of single entries, then a dense one at the scale of each entry."""
-    x = np.asarray(x)
-    parts = (1.0, 1j) if np.iscomplexobj(x) else (1.0,)
-    if not large:
-        chosen = rng.permutation(x.size)[:ENTRIES]
-        for part in parts:
-            for i in chosen:
-                tangent = np.zeros(x.shape, np.result_type(x, type(part)))
-                tangent.flat[i] = part
-                yield tangent
-    for part in parts:
-        yield part * rng.normal(size=x.shape) * scales(x)
 
 
 def slope(case: Case, inputs: Arrays, g: Any, name: str, tangent: Any) -> tuple[Any, Any]:
@@ -109,11 +88,6 @@ def nudged(inputs: Arrays, names: tuple[str, ...], rng: np.random.Generator, siz
         else x
         for name, x in inputs.items()
     }
-
-
-def cotangent_of(case: Case, inputs: Arrays, seed: int) -> Any:
-    """Returns a cotangent of the case's own output."""
-    return cotangent(case.forward(**inputs), np.random.default_rng(seed))
 
 
 def scales(x: Any) -> Any:
