@@ -38,6 +38,12 @@ EXACT = {"float64": 1e-11, "float32": 1e-6}
 
 KNOWN = {**BY_NAME, **{case.name: case for case in OUTSIDE}}
 
+VALUES = ("value", "straight_through", "missing")
+"""What is said of a primal's values comes before what else is wrong with it (a dtype, say)."""
+
+NO_KIND = ("value", "dtype")
+"""What says nothing of the mistake that was planted."""
+
 AROUND = 32
 """So many points around a kink are asked for their gradient."""
 
@@ -172,6 +178,7 @@ def _judged(
 ) -> Naming:
     called = {f"x{i}": name for i, name in enumerate(inputs)} if case.framework == "torch" else {}
     errors = [f for f in verdict.findings if f.severity == "error"]
+    errors.sort(key=lambda f: f.kind not in VALUES)
     findings: dict[str, gradcheck.Finding] = {}
     for f in errors:
         if f.primal is not None:
@@ -196,7 +203,7 @@ def _named(
 ) -> Named:
     if finding is None:
         return Named(case.name, case.diagnosis, primal, accused=False)
-    kind = finding.diagnosis or (UNKNOWN if finding.kind == "value" else finding.kind)
+    kind = finding.diagnosis or (UNKNOWN if finding.kind in NO_KIND else finding.kind)
     g = _through(case, inputs, primal, finding, asked)
     place: Place = "none" if g is None else _place(case, inputs, primal, finding, g)
     confidence = 1.0 if finding.confidence is None else finding.confidence
