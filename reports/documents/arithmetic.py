@@ -16,7 +16,7 @@ from reports.documents.environment import (
     key_of,
     numbers,
 )
-from reports.documents.evaluate import NotEvaluable, evaluate, shown
+from reports.documents.evaluate import NotEvaluable, evaluate
 from reports.documents.links import (
     Pair,
     changed_constants,
@@ -45,7 +45,7 @@ from reports.documents.tree import (
     walk,
 )
 from reports.documents.values import Quantity, ShapeClash, Undefined
-from reports.documents.writing import written
+from reports.documents.writing import shown, written
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,17 +2,18 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from reports.documents import layers
 from reports.documents.arithmetic import Judged, judge, quoted
 from reports.documents.claims import Audited, Claim, Coverage
 from reports.documents.code import code_claims
-from reports.documents.derivatives import derivative_claims, figure_claims
+from reports.documents.derivatives import derivative_claims
 from reports.documents.environment import Environment
 from reports.documents.extract import Code, Formula, Heading, Part, Prose, Unterminated, extract
+from reports.documents.figures import figure_claims
 from reports.documents.settings import (
     activations,
     begins_run,
@@ -23,8 +24,9 @@ from reports.documents.settings import (
     read_role,
     read_tables,
 )
+from reports.documents.slopes import slope_claims
 from reports.documents.source import Place, Source, read
-from reports.documents.statements import Conventions, statements
+from reports.documents.statements import Conventions, statements, with_variances
 from reports.documents.tree import Chain
 
 
@@ -80,13 +82,15 @@ class _Reader:
         self._unchecked: list[tuple[Place, str, str]] = []
         self._text = text
         self._environment.functions_named = function_names(text)
-        self._chains = {
-            id(part): statements(part.text, part.start, self._conventions)
+        formulas_read = [
+            (id(part), statements(part.text, part.start, self._conventions))
             for _, parts in self._parts
             for part in parts
             if isinstance(part, Formula)
-        }
-        chains = [chain for found in self._chains.values() for chain in found]
+        ]
+        chains = with_variances([chain for _, found in formulas_read for chain in found])
+        ordered = iter(chains)
+        self._chains = {key: list(islice(ordered, len(found))) for key, found in formulas_read}
         self._layers = layers.conventions(chains, layers.smooth(activations(text)))
 
     def _read_formulas(self) -> None:
@@ -177,7 +181,8 @@ class _Reader:
         said = _said_before(source, part)
         if not self._environment.explains:
             return judge(chain, self._environment, source)
-        derived = list(derivative_claims(chain, self._environment, source, said))
+        derived = list(slope_claims(chain, self._environment, source))
+        derived += derivative_claims(chain, self._environment, source, said)
         derived += layers.layer_claims(chain, self._layers, self._environment, source)
         derived += layers.definition_clash(chain, source)
         before = self._environment.snapshot()
@@ -229,8 +234,3 @@ def _unterminated(part: Unterminated, source: Source) -> Claim:
         kind="formula",
         explanation="the formula is opened here and never closed",
     )
-
-
-def flagged_lines(audited: Audited) -> Iterator[int]:
-    """Yields the lines of the claims that are wrong."""
-    return (claim.place.line for claim in audited.claims if claim.flagged)

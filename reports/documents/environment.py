@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 
 from reports.documents import values
-from reports.documents.display import Stated
-from reports.documents.evaluate import Context, evaluate
+from reports.documents.evaluate import Context, entry, evaluate
+from reports.documents.indices import bindings, instance, named, scripts, without_index
 from reports.documents.notation import LOSSES
 from reports.documents.readings import PLAIN, Reading
 from reports.documents.source import Place
@@ -134,7 +134,30 @@ class Environment:
             return self.entries[key]
         if isinstance(node, Symbol):
             return self._by_role(node) or self._parts(node)
-        return []
+        return self._entries_of(node)
+
+    def _entries_of(self, node: Node) -> list[Entry]:
+        """Returns y_2 from a vector y, K_12 from a matrix K, and the like of derivatives."""
+        array = without_index(node, "sub")
+        sub = scripts(node).get("sub", "")
+        if array is None or not any(c.isdecimal() for c in sub):
+            return []
+        known = self.entries.get(key_of(array) or "") or (
+            self._by_role(array) if isinstance(array, Symbol) else []
+        )
+        parts = ((e, entry(e.value, sub)) for e in known)
+        return [replace(e, value=part, right=None) for e, part in parts if part is not None]
+
+    def definitions_of(self, name: Symbol) -> list[Definition]:
+        """Returns the definitions of a name, and those of its index with the number put in."""
+        if name.key in self.definitions:
+            return self.definitions[name.key]
+        found = []
+        for key, definitions in self.definitions.items():
+            bound = bindings(named(key), name) if key.startswith(name.base) else None
+            if bound:
+                found += [replace(d, tree=instance(d.tree, bound)) for d in definitions]
+        return found
 
     def _by_role(self, node: Symbol) -> list[Entry]:
         for role, aliases in ROLES.items():
@@ -143,17 +166,9 @@ class Environment:
         return []
 
     def _parts(self, node: Symbol) -> list[Entry]:
-        """Returns y_2 from a vector y, and a vector y from y_1, y_2, …."""
-        if node.sub.isdecimal() and not node.mark:
-            whole = self.entries.get(replace(node, sub="").key) or self._by_role(
-                replace(node, sub="")
-            )
-            at = int(node.sub) - 1
-            return [
-                replace(e, value=_entry(e.value, at), right=None)
-                for e in whole
-                if e.value.shape and e.value.is_vector and 0 <= at < e.value.value.size
-            ]
+        """Returns an entry of an array, or a vector y from y_1, y_2, …."""
+        if node.sub:
+            return [] if node.mark else self._entries_of(node)
         if not node.sub:
             parts = []
             while (key := replace(node, sub=str(len(parts) + 1)).key) in self.entries:
@@ -271,23 +286,9 @@ def _equal(a: Quantity, b: Quantity) -> bool:
     return a.shape == b.shape and bool(np.array_equal(a.value, b.value))
 
 
-def _entry(q: Quantity, at: int) -> Quantity:
-    return values.quantity(values.flat(q)[at], q.bar.reshape(-1)[at])
-
-
 def numbers(node: Node) -> Iterator[Number]:
     """Yields the literals of a tree."""
     return (part for part in walk(node) if isinstance(part, Number))
-
-
-def literal_entry(
-    shown: Stated, provenance: Provenance, place: Place, section: int, *, bar: bool = False
-) -> Entry:
-    """Returns a stated value as an entry; with `bar`, its last digit is open."""
-    q = shown.value
-    if bar:
-        q = Quantity(q.value, 0.5 * np.broadcast_to(shown.unit, q.shape))
-    return Entry(q, provenance, place, section)
 
 
 def signed(node: Node) -> tuple[int, Node]:

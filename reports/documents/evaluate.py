@@ -6,12 +6,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from reports.documents import values
+from reports.documents.indices import at_index, items, positions, scripts, without_index
 from reports.documents.readings import ELEMENTWISE, PLAIN, SLOPES, Reading
 from reports.documents.tree import (
     Array,
     BigSum,
     Call,
     Cases,
+    Condition,
     Derivative,
     Divide,
     Negative,
@@ -26,7 +28,8 @@ from reports.documents.tree import (
     Words,
     walk,
 )
-from reports.documents.values import Quantity, ShapeClash, quantity
+from reports.documents.values import Mask, Numbers, Quantity, ShapeClash, quantity
+from reports.documents.writing import shown
 
 MOST_TERMS = 1000
 MOST_STEPS = 20_000
@@ -48,7 +51,7 @@ class Context:
         steps: how many nodes may still be evaluated.
         clashes: the sums that conform only as the reading broadcasts.
         products: how many products of two arrays depend on the reading.
-        indices: the running indices and where they stand, from 0.
+        indices: the running indices and where they stand.
         defined: the value of a function that the document defines itself.
     """
 
@@ -103,15 +106,54 @@ def evaluate(node: Node, context: Context) -> Quantity:
         case Symbol():
             return _symbol(node, context)
         case Derivative():
-            found = context.look(node)
+            name = at_index(node, context.indices)
+            found = _known(name, context)
             if found is None:
-                raise NotEvaluable(f"{shown(node)} has no known value")
+                raise NotEvaluable(f"{shown(name)} has no known value")
             return found
-        case Cases():
-            raise NotEvaluable("a case distinction is not evaluated")
+        case Cases(rows=rows):
+            return _chosen(rows, context)
         case Words(text=text):
             raise NotEvaluable(f"“{text}” has no value")
     raise NotEvaluable(f"{type(node).__name__} has no value")
+
+
+_HOLDS: Mapping[str, Callable[[Numbers, Numbers], Mask]] = {
+    "=": np.equal,
+    "≠": np.not_equal,
+    "<": np.less,
+    "≤": np.less_equal,
+    ">": np.greater,
+    "≥": np.greater_equal,
+}
+
+
+def _chosen(rows: tuple[tuple[Node, ...], ...], context: Context) -> Quantity:
+    """Returns, entry by entry, the value of the first case whose condition holds."""
+    if not rows:
+        raise NotEvaluable("a case distinction that is not understood")
+    open_entries: Mask | None = None
+    total: Quantity | None = None
+    for value, *conditions in rows:
+        holds: Mask = np.asarray(True)
+        for c in conditions:
+            if not isinstance(c, Condition):
+                raise NotEvaluable("a case distinction that is not understood")
+            a, b = values.aligned(evaluate(c.left, context), evaluate(c.right, context), "and")
+            if np.any((np.abs(a.value - b.value) <= a.bar + b.bar) & (a.bar + b.bar > 0)):
+                raise NotEvaluable("a case that rounding leaves open")
+            holds = _HOLDS[c.sign](a.value, b.value)
+        open_entries = np.ones_like(holds) if open_entries is None else open_entries
+        now = holds & open_entries
+        open_entries = open_entries & ~holds
+        if not now.any():
+            continue
+        weight = values.quantity(now.astype(float))
+        term = values.hadamard(weight, evaluate(value, context))
+        total = term if total is None else values.add(total, term)
+    if total is None or open_entries is None or open_entries.any():
+        raise NotEvaluable("no case of the distinction holds")
+    return total
 
 
 def _literal(rows: tuple[tuple[Node, ...], ...], flat: bool, context: Context) -> Quantity:
@@ -135,36 +177,46 @@ def _plain(node: Node, context: Context) -> tuple[float, float]:
 
 
 def _symbol(node: Symbol, context: Context) -> Quantity:
-    if node.sub in context.indices or node.sup in context.indices:
-        found = _component(node, context)
-        if found is not None:
-            return found
-    found = context.look(node)
+    name = at_index(node, context.indices)
+    if isinstance(name, Number):
+        return quantity(name.value)
+    found = _known(name, context)
     if found is not None:
         return found
-    if node.key in context.indices:
-        return quantity(context.indices[node.key] + 1)
     if node.key == "pi":
         return quantity(np.pi)
-    raise NotEvaluable(f"{shown(node)} has no known value")
+    raise NotEvaluable(f"{shown(name)} has no known value")
 
 
-def _component(node: Symbol, context: Context) -> Quantity | None:
-    """Returns the entry of a vector whose index is running."""
-    index = node.sub if node.sub in context.indices else node.sup
-    at = context.indices[index]
-    by_sub = index == node.sub
-    plain = "" if by_sub else node.sub, node.sup if by_sub else ""
-    base = Symbol(node.span, node.base, plain[0], plain[1], node.mark)
-    vector = context.look(base)
-    if vector is not None and vector.shape:
-        entries, bars = values.flat(vector), vector.bar.reshape(-1)
-        if not vector.is_vector:
-            return None
-        return quantity(entries[at], bars[at]) if at < len(entries) else None
-    number = str(at + 1)
-    sub, sup = (number, node.sup) if by_sub else (node.sub, number)
-    return context.look(Symbol(node.span, node.base, sub, sup, node.mark))
+def _known(name: Node, context: Context) -> Quantity | None:
+    """Returns the value of a name; of x_2 also from that of x."""
+    found = context.look(name)
+    if found is not None:
+        return found
+    for script in ("sub", "sup"):
+        array = without_index(name, script)
+        if array is None:
+            continue
+        known = context.look(array)
+        if known is not None:
+            return entry(known, scripts(name)[script])
+    return None
+
+
+def entry(array: Quantity, script: str) -> Quantity | None:
+    """Returns the entry of a vector, or of a matrix, that a script names; None where it has none.
+
+    >>> float(entry(quantity([4.0, 5.0]), "2").value)
+    5.0
+    """
+    at = positions(script, 1 if array.is_vector else 2)
+    extents = (array.value.size,) if array.is_vector else array.shape
+    if not array.shape or len(at) != len(extents):
+        return None
+    if not all(1 <= i <= n for i, n in zip(at, extents, strict=True)):
+        return None
+    place = tuple(i - 1 for i in at)
+    return quantity(array.value.reshape(extents)[place], array.bar.reshape(extents)[place])
 
 
 def _sum(node: Node, left: Node, right: Node, sign: int, context: Context) -> Quantity:
@@ -321,13 +373,18 @@ def _big_sum(node: BigSum, context: Context) -> Quantity:
     if not node.index:
         a = evaluate(node.body, context)
         return quantity(np.sum(a.value), np.sum(a.bar)) if a.shape else a
-    if len(node.index.replace(",", "")) > 1:
-        return _double_sum(node, context)
+    running = items(node.index)
+    if not running or any(len(letter) > 1 for letter in running):
+        raise NotEvaluable(f"a sum over {node.index}")
+    if len(running) > 1:
+        first, *others = running
+        inner = replace(node, index=",".join(others), low=None, high=None)
+        node = replace(node, index=first, low=None, high=None, body=inner)
     low, high = _bounds(node, context)
     total: Quantity | None = None
     outside = context.indices.get(node.index)
     try:
-        for at in range(low, high):
+        for at in range(low, high + 1):
             context.indices[node.index] = at
             try:
                 term = evaluate(node.body, context)
@@ -345,40 +402,21 @@ def _big_sum(node: BigSum, context: Context) -> Quantity:
     return total
 
 
-def _double_sum(node: BigSum, context: Context) -> Quantity:
-    """Returns Σ over both indices of matrices: the body entry by entry, then all of it."""
-    pair, outer = node.index.replace(",", ""), context.look
-    if not any(isinstance(part, Symbol) and part.sub == pair for part in walk(node.body)):
-        raise NotEvaluable("a sum over several indices")
-
-    def look(name: Node) -> Quantity | None:
-        whole = isinstance(name, Symbol) and name.sub == pair
-        return outer(replace(name, sub="") if whole else name)  # type: ignore[arg-type]
-
-    inner = replace(context, look=look, reading=replace(context.reading, product="elementwise"))
-    total = evaluate(node.body, inner)
-    context.steps = inner.steps
-    if not total.shape:
-        raise NotEvaluable("a sum over several indices of a number")
-    return quantity(np.sum(total.value), np.sum(total.bar))
-
-
 def _bounds(node: BigSum, context: Context) -> tuple[int, int]:
-    low = 0
-    if node.low is not None:
-        low = _whole(evaluate(node.low, context)) - 1
-    length = _length(node, context)
+    """Returns the first and the last value of a running index."""
+    low = 1 if node.low is None else _whole(evaluate(node.low, context))
+    length = None if isinstance(node.high, Number) else _length(node, context)
     high = length
     if node.high is not None:
         try:
             high = _whole(evaluate(node.high, context))
         except NotEvaluable:
             high = length
-    if high is None:
-        high = 64 if node.high is None else None
-    if high is None:
+    if high is None and node.high is not None:
         raise NotEvaluable("how far the sum runs is not known")
-    if low < 0 or high - low > MOST_TERMS:
+    if high is None:
+        high = 64
+    if low < 1 or high - low > MOST_TERMS:
         raise NotEvaluable("the bounds of the sum are out of range")
     if length is not None and high != length:
         raise NotEvaluable("the bounds of the sum are not the length of what is added up")
@@ -386,21 +424,21 @@ def _bounds(node: BigSum, context: Context) -> tuple[int, int]:
 
 
 def _length(node: BigSum, context: Context) -> int | None:
-    """Returns how long the vectors are whose index runs."""
+    """Returns how long the arrays are whose index runs."""
     lengths = set()
     for part in walk(node.body):
-        if isinstance(part, Symbol) and node.index in {part.sub, part.sup}:
-            by_sub = part.sub == node.index
-            bare = Symbol(
-                part.span,
-                part.base,
-                "" if by_sub else part.sub,
-                part.sup if by_sub else "",
-                part.mark,
-            )
-            found = context.look(bare)
-            if found is not None and found.shape and found.is_vector:
+        for script, text in scripts(part).items():
+            if node.index not in items(text):
+                continue
+            array = without_index(part, script)
+            found = None if array is None else context.look(array)
+            if found is None or not found.shape:
+                continue
+            axis = items(text).index(node.index)
+            if found.is_vector and len(items(text)) == 1:
                 lengths.add(found.value.size)
+            elif len(items(text)) == found.value.ndim:
+                lengths.add(found.shape[axis])
     if len(lengths) > 1:
         raise NotEvaluable("vectors of different length under one sum")
     return lengths.pop() if lengths else None
@@ -410,48 +448,3 @@ def _whole(q: Quantity) -> int:
     if q.shape or float(q.value) != int(q.value):
         raise NotEvaluable("the bound of a sum is no whole number")
     return int(q.value)
-
-
-def shown(node: Node) -> str:
-    """Returns a short name of a node, for messages."""
-    match node:
-        case Symbol():
-            return _pretty(node.key)
-        case Derivative(of=of, wrt=wrt):
-            return f"∂{shown(of)}/∂{shown(wrt)}"
-        case Call(name=name, prime=prime):
-            return _pretty(name) + "′" * prime
-        case Number(text=text):
-            return text
-    return type(node).__name__.lower()
-
-
-_LETTERS: Mapping[str, str] = {
-    "alpha": "α",
-    "beta": "β",
-    "gamma": "γ",
-    "delta": "δ",
-    "epsilon": "ε",
-    "eta": "η",
-    "theta": "θ",
-    "lambda": "λ",
-    "mu": "μ",
-    "rho": "ρ",
-    "sigma": "σ",
-    "phi": "φ",
-    "psi": "ψ",
-    "hat y": "ŷ",
-    "Delta": "Δ",
-    "tau": "τ",
-    "nu": "ν",
-    "xi": "ξ",
-    "omega": "ω",
-    "pi": "π",
-}
-
-
-def _pretty(key: str) -> str:
-    for name, letter in _LETTERS.items():
-        if key == name or key.startswith((f"{name}_", f"{name}^", f"{name}'")):
-            return letter + key[len(name) :]
-    return key

@@ -16,12 +16,15 @@ from dataclasses import dataclass, replace
 
 from reports.documents.notation import (
     ACCENTS,
+    COMPARISONS,
     FONTS,
     FUNCTIONS,
     GREEK,
+    JOINING,
     LOSSES,
     MATRICES,
     NAMED,
+    OTHERWISE,
     PRODUCTS,
     RELATIONS,
     SAME,
@@ -36,6 +39,7 @@ from reports.documents.tree import (
     BigSum,
     Call,
     Cases,
+    Condition,
     Derivative,
     Divide,
     Negative,
@@ -528,8 +532,28 @@ class Parser:
                 cells[-1][-1].append(token)
         rows = [row for row in cells if any(row)]
         if name == "cases":
-            return ()
+            return self._cases(rows)
         return tuple(tuple(Parser(cell, self._indexed).parse() for cell in row) for row in rows)
+
+    def _cases(self, rows: list[list[list[Token]]]) -> tuple[tuple[Node, ...], ...]:
+        """Returns the values with their conditions; () where one of them is not understood."""
+        try:
+            return tuple(self._case(row) for row in rows)
+        except NotRead:
+            return ()
+
+    def _case(self, row: list[list[Token]]) -> tuple[Node, ...]:
+        value = Parser(_trimmed(row[0]), self._indexed).parse()
+        condition = _trimmed([token for cell in row[1:] for token in cell])
+        if not condition or _flat(condition).strip(".").lower() in OTHERWISE:
+            return (value,)
+        for at, token in enumerate(condition):
+            if token.type != "open" and token.text in COMPARISONS:
+                left = Parser(condition[:at], self._indexed).parse()
+                right = Parser(condition[at + 1 :], self._indexed).parse()
+                span = condition[0].span[0], condition[-1].span[1]
+                return value, Condition(span, left, right, COMPARISONS[token.text])
+        raise NotRead("a condition that is no comparison", condition[0].span)
 
     # ------------------------------------------------------------ calls and scripts
 
@@ -741,6 +765,26 @@ def _d(tokens: list[Token]) -> int:
 def _raised(tokens: list[Token]) -> bool:
     after = _d(tokens)
     return len(tokens) > after and tokens[after].text == "^"
+
+
+def _trimmed(tokens: list[Token]) -> list[Token]:
+    """Returns the tokens of a cell without the commas and words that join value and condition."""
+    kept, at = [], 0
+    while at < len(tokens):
+        words = tokens[at].text in TEXTS and at + 1 < len(tokens) and tokens[at + 1].type == "open"
+        if words:
+            end = at + 1
+            while end < len(tokens) and tokens[end].type != "close":
+                end += 1
+            text = _flat(tokens[at : end + 1]).lower()
+            if text in OTHERWISE or text not in JOINING:
+                kept += tokens[at : end + 1]
+            at = end + 1
+            continue
+        if tokens[at].text not in {",", ";", "quad", "."} or tokens[at].type == "number":
+            kept.append(tokens[at])
+        at += 1
+    return kept
 
 
 def _within_brackets(tokens: list[Token]) -> bool:

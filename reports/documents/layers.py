@@ -19,10 +19,9 @@ from reports.documents import values
 from reports.documents.arithmetic import quoted
 from reports.documents.claims import Claim
 from reports.documents.environment import Environment
-from reports.documents.evaluate import Context, NotEvaluable, evaluate, shown
+from reports.documents.evaluate import Context, NotEvaluable, evaluate
 from reports.documents.notation import LOSSES
 from reports.documents.readings import BENIGN, ELEMENTWISE, SLOPES, Reading
-from reports.documents.repair import replaced
 from reports.documents.source import Source
 from reports.documents.tree import (
     Call,
@@ -33,11 +32,12 @@ from reports.documents.tree import (
     Symbol,
     Times,
     Transposed,
+    replaced,
     walk,
     without_places,
 )
 from reports.documents.values import Numbers, Quantity, ShapeClash, Undefined
-from reports.documents.writing import written
+from reports.documents.writing import shown, written
 
 WIDTHS = (2, 3, 4, 5, 3)
 LAST = 4
@@ -237,7 +237,7 @@ class _Names:
 
     def _index(self, letter: str) -> int | None:
         if self.context is not None and letter in self.context.indices:
-            return self.context.indices[letter]
+            return self.context.indices[letter] - 1
         return COMPONENT.get(letter)
 
     def _oriented(self, array: Numbers) -> Quantity:

@@ -1,13 +1,14 @@
 """The function that a document defines: names computed from other names, down to the givens."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from reports.documents import values
 from reports.documents.environment import Environment, key_of
-from reports.documents.evaluate import NotEvaluable, evaluate
+from reports.documents.evaluate import NotEvaluable, entry, evaluate
+from reports.documents.indices import Definitions, family, items, letters, named, whole
 from reports.documents.notation import LOSSES
 from reports.documents.readings import PLAIN, Reading
 from reports.documents.tree import (
@@ -19,9 +20,12 @@ from reports.documents.tree import (
     names,
     walk,
 )
-from reports.documents.values import Numbers, Quantity
+from reports.documents.values import Numbers, Quantity, ShapeClash
 
 DEEPEST = 24
+LONGEST = 17
+"""An array is put together from its entries up to one fewer of them."""
+
 STEP = 6e-4  # relative; with one Richardson step the error is about 1e-11 for smooth functions
 
 
@@ -39,7 +43,7 @@ class Model:
         memory: what has been computed already.
     """
 
-    definitions: Mapping[str, Node]
+    definitions: Definitions
     leaf: Callable[[Node], Quantity | None]
     environment: Environment
     fixed: dict[str, Quantity] = field(default_factory=dict)
@@ -73,16 +77,67 @@ class Model:
         if key in self.fixed:
             return self.fixed[key]
         if key not in self.memory:
-            if isinstance(node, Derivative):
-                found: Quantity | None = self.slope(node, depth + 1)
-            elif key in self.definitions:
-                found = self.value(self.definitions[key], depth + 1)
-            else:
-                found = self.leaf(node)
+            found = self._computed(node, key, depth)
             if found is None:
                 return None
             self.memory[key] = found
         return self.memory[key]
+
+    def _computed(self, node: Node, key: str, depth: int) -> Quantity | None:
+        if isinstance(node, Derivative):
+            return self.slope(node, depth + 1)
+        if not isinstance(node, Symbol):
+            return self.leaf(node)
+        moved = self._entry(node, self.fixed.get)
+        if moved is not None:
+            return moved
+        tree = self.definitions.of(node)
+        if tree is not None:
+            return self.value(tree, depth + 1)
+        if not node.sub and (array := self._assembled(node, depth)) is not None:
+            return array
+        parent = self._entry(node, lambda key: self._defined(key, depth))
+        return self.leaf(node) if parent is None else parent
+
+    def _defined(self, key: str, depth: int) -> Quantity | None:
+        tree = self.definitions.trees.get(key)
+        return None if tree is None else self.value(tree, depth + 1)
+
+    def _entry(self, node: Symbol, array: Callable[[str], Quantity | None]) -> Quantity | None:
+        """Returns an entry of an array that is known as a whole."""
+        if not node.sub or not any(c.isdecimal() for c in node.sub):
+            return None
+        known = array(whole(node).key)
+        return None if known is None else entry(known, node.sub)
+
+    def _assembled(self, node: Symbol, depth: int) -> Quantity | None:
+        """Returns the array of a name that is defined entry by entry, as far as it goes."""
+        for pattern, _ in self.definitions.patterns(node):
+            axes = len(items(pattern.sub))
+            if axes == 1 and letters(pattern) == items(pattern.sub):
+                entries = list(self._along_axis(lambda i: str(i), node, depth))
+                return values.stack([entries], flat=True) if entries else None
+            if axes == 2 and letters(pattern) == items(pattern.sub):
+                rows = []
+                for i in range(1, LONGEST):
+                    row = list(self._along_axis(lambda j, i=i: f"{i},{j}", node, depth))
+                    if not row:
+                        break
+                    rows.append(row)
+                return values.stack(rows, flat=False) if rows else None
+        return None
+
+    def _along_axis(
+        self, script: Callable[[int], str], node: Symbol, depth: int
+    ) -> Iterator[Quantity]:
+        for i in range(1, LONGEST):
+            try:
+                found = self._look(replace(node, sub=script(i)), depth + 1)
+            except (NotEvaluable, ShapeClash):
+                return
+            if found is None:
+                return
+            yield found
 
     def slope(self, node: Derivative, depth: int = 0) -> Quantity:
         """Returns a derivative by finite differences through the definitions.
@@ -111,7 +166,7 @@ class Model:
         of = key_of(node.of) or ""
 
         fixed = {k: v for k, v in self.fixed.items() if k != of}
-        fixed |= self._unmoved(node.of, key)
+        fixed |= self._unmoved(key)
 
         def function(x: Numbers) -> Numbers:
             held = {**fixed, key: values.quantity(x)}
@@ -124,13 +179,14 @@ class Model:
 
         return function
 
-    def _unmoved(self, of: Node, key: str) -> dict[str, Quantity]:
+    def _unmoved(self, key: str) -> dict[str, Quantity]:
         """Returns what has been computed already and does not depend on a name."""
-        return {
-            name: value
-            for name, value in self.memory.items()
-            if name in self.definitions and not self.depends(self.definitions[name], key)
-        }
+        kept = {}
+        for name, value in self.memory.items():
+            tree = self.definitions.of(named(name)) if not name.startswith("∂") else None
+            if tree is not None and not self.depends(tree, key):
+                kept[name] = value
+        return kept
 
     def derivative(self, function: Callable[[Numbers], Numbers], at: Numbers) -> Quantity:
         """Returns the gradient, the entry-by-entry slope, or the Jacobian."""
@@ -150,29 +206,36 @@ class Model:
 
     def depends(self, node: Node, key: str) -> bool:
         """Whether a tree leads to a name through the definitions."""
-        return key in self.reached(node)
+        reached, name = self.reached(node), named(key)
+        ways = {key, f"{key}[]", f"*{family(name)}", whole(name).key}
+        return not ways.isdisjoint(reached)
 
     def reached(self, node: Node) -> set[str]:
-        """Returns all names to which a tree leads through the definitions."""
+        """Returns all names to which a tree leads.
+
+        With h_t also "*h", which stands for every index, and "h[]", of which it is an entry.
+        """
         found: set[str] = set()
-        todo = [node]
-        while todo:
-            for name in names(todo.pop()):
-                for key in _keys(name):
-                    if key not in found:
-                        found.add(key)
-                        if key in self.definitions and key not in self.fixed:
-                            todo.append(self.definitions[key])
+        for name in (n for tree in self.trees(node) for n in names(tree)):
+            found.add(key_of(name) or "")
+            if isinstance(name, Symbol) and letters(name):
+                found.add(f"*{family(name)}")
+            if isinstance(name, Symbol) and name.sub:
+                found.add(f"{whole(name).key}[]")
         return found
 
-
-def _keys(name: Node) -> Iterator[str]:
-    """Yields the name, and the vector of which it is an entry."""
-    key = key_of(name)
-    if key is not None:
-        yield key
-    if isinstance(name, Symbol) and name.sub:
-        yield Symbol(name.span, name.base, "", name.sup, name.mark).key
+    def trees(self, node: Node) -> list[Node]:
+        """Returns a tree, and all those of names from which it is computed."""
+        found, seen = [node], set[str]()
+        for tree in found:
+            for name in names(tree):
+                key = key_of(name)
+                if key is None or key in seen or not isinstance(name, Symbol):
+                    continue
+                seen.add(key)
+                if key not in self.fixed and whole(name).key not in self.fixed:
+                    found += self.definitions.leading(name)
+        return found
 
 
 def _is_name(node: Node) -> bool:

@@ -115,6 +115,17 @@ RELATIONS = {
     "notin": "other",
     "stackrel": "other",
 }
+COMPARISONS = {"=": "=", "<": "<", ">": ">", "lt": "<", "gt": ">"} | {
+    **dict.fromkeys(("neq", "ne", "not="), "≠"),
+    **dict.fromkeys(("le", "leq", "leqslant"), "≤"),
+    **dict.fromkeys(("ge", "geq", "geqslant"), "≥"),
+}
+"""What may stand in the condition of a case."""
+
+OTHERWISE = frozenset(("otherwise", "else", "其他", "其它", "否则", "其余", "ifotherwise"))
+JOINING = frozenset(("if", "when", "for", "若", "当", "如果", "where", "时", "and"))
+"""Words beside a case without and with a condition."""
+
 STOPS = frozenset(("Rightarrow", "implies", "iff", "Longrightarrow", "therefore", "because"))
 STOPS |= {"Leftrightarrow", "quad", "land", "longmapsto"}
 """Commands that end a statement and begin another."""

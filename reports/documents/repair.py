@@ -28,6 +28,7 @@ from reports.documents.tree import (
     Symbol,
     Times,
     Transposed,
+    replaced,
     walk,
 )
 from reports.documents.values import Quantity, ShapeClash, Undefined
@@ -290,35 +291,6 @@ def _renamed(node: Node, old: str, new: str) -> Node:
     for call in [n for n in walk(node) if isinstance(n, Call) and n.name == old][:8]:
         node = replaced(node, call, replace(call, name=new))
     return node
-
-
-def replaced(node: Node, old: Node, new: Node) -> Node:
-    """Returns the tree with one of its nodes (that very object) replaced."""
-    if node is old:
-        return new
-    changes: dict[str, object] = {}
-    for name, value in vars(node).items():
-        if isinstance(value, Node):
-            inner = replaced(value, old, new)
-            if inner is not value:
-                changes[name] = inner
-        elif name in {"rows", "arguments"}:
-            inner_tuple = _replaced_in(value, old, new)
-            if inner_tuple is not value:
-                changes[name] = inner_tuple
-    return replace(node, **changes) if changes else node
-
-
-def _replaced_in(items: tuple[object, ...], old: Node, new: Node) -> tuple[object, ...]:
-    out = tuple(
-        replaced(i, old, new)
-        if isinstance(i, Node)
-        else _replaced_in(i, old, new)
-        if isinstance(i, tuple)
-        else i
-        for i in items
-    )
-    return items if all(a is b for a, b in zip(out, items, strict=True)) else out
 
 
 def _source(node: Node) -> str:

@@ -2,13 +2,25 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from reports.documents.grammar import Parser
 from reports.documents.notation import MATRICES, PRODUCTS, RELATIONS, ROWS, STOPS, TEXTS
 from reports.documents.tokens import NotRead, Token, tokenize
-from reports.documents.tree import Chain, Link, Relation, Span, Unread, depth
+from reports.documents.tree import (
+    Chain,
+    Link,
+    Node,
+    Number,
+    Power,
+    Relation,
+    Span,
+    Symbol,
+    Unread,
+    depth,
+    rebuilt,
+)
 
 MOST_EXPANSIONS = 200
 DEEPEST = 80
@@ -48,6 +60,37 @@ def statements(text: str, offset: int = 0, conventions: Conventions | None = Non
         if chain.links or chain.unread:
             chains.append(chain)
     return chains
+
+
+SQUARES = frozenset(("sigma", "s", "hat sigma", "std"))
+"""Names whose square is a name of its own: a variance."""
+
+
+def with_variances(chains: Sequence[Chain]) -> list[Chain]:
+    """Returns the chains of a document with σ² as one name, where a statement is about σ²."""
+    squared = {
+        first.base.key
+        for chain in chains
+        if len(chain.links) > 1 and isinstance(first := chain.links[0].node, Power)
+        if isinstance(first.base, Symbol) and first.base.base in SQUARES and _is_two(first.exponent)
+    }
+    if not squared:
+        return [*chains]
+    return [
+        replace(c, links=tuple(replace(k, node=_variances(k.node, squared)) for k in c.links))
+        for c in chains
+    ]
+
+
+def _variances(node: Node, squared: set[str]) -> Node:
+    if isinstance(node, Power) and isinstance(node.base, Symbol) and _is_two(node.exponent):
+        if node.base.key in squared:
+            return replace(node.base, base=f"{node.base.base}²", span=node.span)
+    return rebuilt(node, lambda part: _variances(part, squared))
+
+
+def _is_two(node: Node) -> bool:
+    return isinstance(node, Number) and node.value == 2
 
 
 @dataclass

@@ -4,8 +4,8 @@ A node's `span` is its begin and end in the text of the document. Nothing is eva
 numbers keep the digits with which they were written.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 Span: TypeAlias = tuple[int, int]
@@ -158,8 +158,20 @@ class Norm(Node):
 
 
 @dataclass(frozen=True)
+class Condition(Node):
+    """left = right, or another comparison: "≠", "<", "≤", ">", "≥"."""
+
+    left: Node
+    right: Node
+    sign: str
+
+
+@dataclass(frozen=True)
 class Cases(Node):
-    """A case distinction; it is kept and not evaluated."""
+    """A case distinction: rows of a value and its condition, the last also without one.
+
+    Without rows it could not be read.
+    """
 
     rows: tuple[tuple[Node, ...], ...] = ()
 
@@ -289,23 +301,37 @@ def symbols(node: Node) -> set[str]:
     return {n.key for n in names(node) if isinstance(n, Symbol)}
 
 
+def rebuilt(node: Node, change: Callable[[Node], Node]) -> Node:
+    """Returns the node with each of its parts changed; the node itself where none is."""
+    changes: dict[str, object] = {}
+    for name, value in vars(node).items():
+        if isinstance(value, Node):
+            other: object = change(value)
+        elif name in {"rows", "arguments"}:
+            other = _each(value, change)
+        else:
+            continue
+        if other is not value:
+            changes[name] = other
+    return replace(node, **changes) if changes else node
+
+
+def _each(items: tuple[object, ...], change: Callable[[Node], Node]) -> tuple[object, ...]:
+    out = tuple(
+        change(i) if isinstance(i, Node) else _each(i, change) if isinstance(i, tuple) else i
+        for i in items
+    )
+    return items if all(a is b for a, b in zip(out, items, strict=True)) else out
+
+
+def replaced(node: Node, old: Node, new: Node) -> Node:
+    """Returns the tree with one of its nodes (that very object) replaced."""
+    return new if node is old else rebuilt(node, lambda part: replaced(part, old, new))
+
+
 def without_places(node: Node) -> Node:
     """Returns the tree with every span (0, 0): equal trees are then equal wherever they stand."""
-    changes: dict[str, object] = {"span": (0, 0)}
-    for field in fields(node):
-        value = getattr(node, field.name)
-        if isinstance(value, Node):
-            changes[field.name] = without_places(value)
-        elif isinstance(value, tuple) and field.name != "span":
-            changes[field.name] = _unplaced(value)
-    return replace(node, **changes)
-
-
-def _unplaced(value: tuple[object, ...]) -> tuple[object, ...]:
-    return tuple(
-        without_places(v) if isinstance(v, Node) else _unplaced(v) if isinstance(v, tuple) else v
-        for v in value
-    )
+    return replace(rebuilt(node, without_places), span=(0, 0))
 
 
 def literal(node: Node) -> bool:

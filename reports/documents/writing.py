@@ -1,6 +1,7 @@
 """A tree as plain text: W₁·x + b, for messages."""
 
-from reports.documents.evaluate import shown
+from collections.abc import Mapping
+
 from reports.documents.tree import (
     Array,
     BigSum,
@@ -66,3 +67,48 @@ def _inner(node: Node) -> str:
 def _tight(node: Node) -> str:
     plain = isinstance(node, (Number, Symbol, Array, Call, Derivative))
     return written(node) if plain else f"({written(node)})"
+
+
+def shown(node: Node) -> str:
+    """Returns a short name of a node, for messages."""
+    match node:
+        case Symbol():
+            return _pretty(node.key)
+        case Derivative(of=of, wrt=wrt):
+            return f"∂{shown(of)}/∂{shown(wrt)}"
+        case Call(name=name, prime=prime):
+            return _pretty(name) + "′" * prime
+        case Number(text=text):
+            return text
+    return type(node).__name__.lower()
+
+
+_LETTERS: Mapping[str, str] = {
+    "alpha": "α",
+    "beta": "β",
+    "gamma": "γ",
+    "delta": "δ",
+    "epsilon": "ε",
+    "eta": "η",
+    "theta": "θ",
+    "lambda": "λ",
+    "mu": "μ",
+    "rho": "ρ",
+    "sigma": "σ",
+    "phi": "φ",
+    "psi": "ψ",
+    "hat y": "ŷ",
+    "Delta": "Δ",
+    "tau": "τ",
+    "nu": "ν",
+    "xi": "ξ",
+    "omega": "ω",
+    "pi": "π",
+}
+
+
+def _pretty(key: str) -> str:
+    for name, letter in _LETTERS.items():
+        if key == name or key.startswith((f"{name}_", f"{name}^", f"{name}'", f"{name}²")):
+            return letter + key[len(name) :]
+    return key

@@ -1,0 +1,169 @@
+"""What a derivative is taken of: the losses that a document may mean, or what is known upstream.
+
+Where no loss is defined, a claim may rest on gradients further up: ∂L/∂x from a given ∂L/∂y. Then
+any function of y will do as L, and with figures the one whose gradient they are.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from reports.documents.environment import Definition, Environment, key_of
+from reports.documents.indices import Definitions, items, letters, named
+from reports.documents.model import Model, is_loss, loss_form
+from reports.documents.notation import LOSSES
+from reports.documents.tree import (
+    BigSum,
+    Call,
+    Chain,
+    Derivative,
+    Node,
+    Sum,
+    Symbol,
+    Times,
+    walk,
+)
+from reports.documents.values import Quantity
+
+MOST_DEFINITIONS = 6
+
+
+def target_of(node: Node | None, chain: Chain, environment: Environment) -> Derivative | None:
+    """Returns the derivative that a chain is about, also by way of a name defined as one."""
+    if isinstance(node, Derivative):
+        return node
+    for link in chain.links[1:-1]:
+        if isinstance(link.node, Derivative):
+            return link.node
+    if isinstance(node, Symbol):
+        for definition in reversed(environment.definitions.get(node.key, [])):
+            if isinstance(definition.tree, Derivative):
+                return definition.tree
+    return None
+
+
+def choices(
+    target: Derivative, environment: Environment, said: str, formula: Node | None = None
+) -> Iterator[Definitions]:
+    """Yields the definitions in force, with each loss that may be meant.
+
+    Args:
+        target: the derivative that is claimed.
+        environment: what the document has said so far.
+        said: the words before the claim: they tell which loss is meant.
+        formula: the claim; where no loss is defined, the gradients in it stand for one.
+    """
+    of, wrt = key_of(target.of), key_of(target.wrt)
+    if of is None or wrt is None:
+        return
+    trees = _in_force(environment)
+    found = environment.definitions.get(of, [])
+    if not found and of in LOSSES:
+        found = [d for key, all_ in environment.definitions.items() if is_loss(key) for d in all_]
+    found = [d for d in found if _leads({**trees, of: d.tree}, d.tree, environment, wrt)]
+    meant = _meant([d for d in found if not isinstance(d.tree, Derivative)], said)
+    for definition in meant[::-1][:MOST_DEFINITIONS]:
+        yield Definitions({**trees, of: definition.tree})
+    if meant or formula is None:
+        return
+    known = (n.wrt for n in walk(formula) if isinstance(n, Derivative) and key_of(n.of) == of)
+    cut = _downstream((n for n in known if isinstance(n, Symbol)), trees, wrt, environment)
+    terms = [_summed(u, Call(u.span, "sin", (u,))) for u in cut]
+    if terms:
+        yield Definitions({**trees, of: _added(terms)})
+
+
+def known_upstream(
+    target: Derivative, environment: Environment
+) -> tuple[Definitions, dict[str, Quantity]] | None:
+    """Returns a loss with the gradients that the document states, and their values by key."""
+    of, wrt = key_of(target.of), key_of(target.wrt)
+    if of is None or wrt is None:
+        return None
+    trees, prefix = _in_force(environment), _prefix(of)
+    values = {
+        key.removeprefix(prefix): found[-1]
+        for key, found in environment.entries.items()
+        if key.startswith(prefix)
+    }
+    names = (named(key) for key, entry in values.items() if not entry.wrong)
+    terms, fixed = [], {}
+    for u in _downstream(names, trees, wrt, environment):
+        slope = Derivative(u.span, target.of, u)
+        terms.append(BigSum(u.span, "", None, None, Times(u.span, slope, u, "hadamard")))
+        fixed[prefix + u.key] = values[u.key].value
+    return (Definitions({**trees, of: _added(terms)}), fixed) if terms else None
+
+
+def _prefix(of: str) -> str:
+    return f"∂{'loss' if of.split('_')[0] in LOSSES else of}/∂"
+
+
+def _in_force(environment: Environment) -> dict[str, Node]:
+    """Returns the latest definition of each name, derivatives left out."""
+    trees = {}
+    for key, found in environment.definitions.items():
+        own = [d for d in found if not isinstance(d.tree, Derivative)]
+        if own and not key.startswith("∂"):
+            trees[key] = own[-1].tree
+    return trees
+
+
+def _downstream(
+    names: Iterator[Symbol], trees: Mapping[str, Node], wrt: str, environment: Environment
+) -> list[Symbol]:
+    """Returns, of the names that are computed from `wrt`, those from which no other is computed."""
+    definitions = Definitions(trees)
+    model = Model(definitions, lambda node: None, environment)
+    found: dict[str, Symbol] = {}
+    for name in names:
+        computed = [*definitions.leading(name)]
+        if name.key != wrt and any(model.depends(tree, wrt) for tree in computed):
+            plain = _running(name)
+            found.setdefault(plain.key, plain)
+    return [
+        u
+        for u in found.values()
+        if not any(
+            model.depends(tree, u.key)
+            for other in found.values()
+            if other is not u
+            for tree in definitions.leading(other)
+        )
+    ]
+
+
+def _running(name: Symbol) -> Symbol:
+    """Returns h_t for h_{t+1}: all of them are meant."""
+    if not letters(name):
+        return name
+    return replace(name, sub=",".join(item[0] for item in items(name.sub)))
+
+
+def _summed(name: Symbol, body: Node) -> Node:
+    """Returns the sum over all entries of a name."""
+    running = letters(name)
+    return BigSum(name.span, ",".join(running), None, None, body)
+
+
+def _added(terms: list[Node]) -> Node:
+    total = terms[0]
+    for term in terms[1:]:
+        total = Sum(total.span, total, term, 1)
+    return total
+
+
+def _leads(trees: Mapping[str, Node], tree: Node, environment: Environment, key: str) -> bool:
+    return Model(Definitions(trees), lambda node: None, environment).depends(tree, key)
+
+
+def _meant(found: list[Definition], said: str) -> list[Definition]:
+    """Returns the losses of the form that the words before the claim name."""
+    forms = {form for form, words in LOSS_WORDS.items() if any(w in said for w in words)}
+    chosen = [d for d in found if loss_form(d.tree) in forms]
+    return chosen if len(forms) == 1 and chosen else found
+
+
+LOSS_WORDS: Mapping[str, tuple[str, ...]] = {
+    "mse": ("mse", "均方误差", "squared error", "平方误差", "square error", "二次代价"),
+    "ce": ("cross-entropy", "cross entropy", "交叉熵", "log loss", "log-loss", "对数损失"),
+}

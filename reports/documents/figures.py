@@ -1,0 +1,219 @@
+"""Stated gradients against everything from which the document computes them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from reports.documents import display, values
+from reports.documents.arithmetic import quoted
+from reports.documents.choices import choices, known_upstream, target_of
+from reports.documents.claims import Claim
+from reports.documents.environment import Environment, key_of
+from reports.documents.evaluate import NotEvaluable, entry
+from reports.documents.indices import Definitions, named, whole
+from reports.documents.links import is_update, side, subject
+from reports.documents.model import Model
+from reports.documents.points import is_parameter
+from reports.documents.repair import PRODUCTS
+from reports.documents.source import Source
+from reports.documents.tree import Chain, Derivative, Link, Node, Symbol, literal, names
+from reports.documents.values import Quantity, ShapeClash, Undefined
+from reports.documents.verdicts import factor_between
+from reports.documents.writing import shown
+
+TOLERANCE = 0.02
+"""A figure is wrong end to end where it is off by more than this share: figures rest on rounded
+ones, a mistake in a derivation changes them by far more."""
+
+
+def figure_claims(
+    chain: Chain, environment: Environment, source: Source, said: str, *, bar: float
+) -> Iterator[Claim]:
+    """Yields the verdict on a stated gradient, through everything from which it is computed.
+
+    Args:
+        chain: the statement.
+        environment: what the document has said before it.
+        source: where it stands.
+        said: the words just before it.
+        bar: how far its own arithmetic leaves it open.
+    """
+    node = subject(chain)
+    if len(chain.links) < 2 or is_update(chain):
+        return
+    target = target_of(node, chain, environment)
+    last = chain.links[-1]
+    if target is None or not literal(last.node) or rests_on_wrong(chain, environment):
+        return
+    stated = display.stated(last.node)
+    found = []
+    for definitions, fixed in _losses(target, environment, said):
+        true = _true_gradient(target, definitions, fixed, environment)
+        if true is None:
+            continue
+        if _near(true, stated, bar) or not np.any(true.value):
+            if not any(side(link) == "numeric" for link in chain.links[1:-1]):
+                yield _figure(chain, last, source, "ok", stated, true, "")
+            return
+        found.append(true)
+    if not found:
+        return
+    true = found[0]
+    yield _figure(
+        chain,
+        last,
+        source,
+        "derivative",
+        stated,
+        true,
+        "; ".join(_words(target, stated, true, environment)),
+    )
+
+
+def _words(
+    target: Derivative, stated: display.Stated, true: Quantity, environment: Environment
+) -> Iterator[str]:
+    yield f"{shown(target)} of the document's own definitions is {display.printed(true)}"
+    factor = factor_between(stated.value, true, 0.02)
+    if factor:
+        yield f"the stated one is {factor} times that"
+    if _is_one_target(target, environment, stated):
+        yield f"the stated value comes out if {shown(target.wrt)} − 1 is computed, a target of 1"
+
+
+def _losses(
+    target: Derivative, environment: Environment, said: str
+) -> Iterator[tuple[Definitions, dict[str, Quantity]]]:
+    """Yields the losses that may be meant; without one, what the gradients given further up say."""
+    count = 0
+    for definitions in choices(target, environment, said):
+        count += 1
+        yield definitions, {}
+    upstream = None if count else known_upstream(target, environment)
+    if upstream is not None:
+        yield upstream
+
+
+def _figure(
+    chain: Chain,
+    link: Link,
+    source: Source,
+    verdict: str,
+    stated: display.Stated,
+    true: Quantity,
+    explanation: str,
+) -> Claim:
+    return Claim(
+        place=source.place(link.span[0]),
+        formula=quoted(source, chain),
+        verdict=verdict,  # type: ignore[arg-type]
+        kind="derivative",
+        stated=display.printed(stated.value),
+        right=display.printed(true),
+        explanation=explanation or "checked by finite differences through the definitions",
+    )
+
+
+def rests_on_wrong(chain: Chain, environment: Environment) -> bool:
+    """Whether a value that was found wrong is put into a chain."""
+    for link in chain.links[1:]:
+        for name in names(link.node):
+            versions = environment.versions(name)
+            if versions and versions[0].wrong and not isinstance(name, Derivative):
+                return not isinstance(link.node, Derivative)
+    return False
+
+
+def _true_gradient(
+    target: Derivative,
+    definitions: Definitions,
+    fixed: Mapping[str, Quantity],
+    environment: Environment,
+) -> Quantity | None:
+    """Returns a derivative at the document's own values; None where it does not reproduce them."""
+
+    def leaf(node: Node) -> Quantity | None:
+        versions = environment.versions(node)
+        return versions[0].value if versions else None
+
+    part, target = _of_whole(target, environment)
+    key = key_of(target.wrt)
+    known = environment.versions(target.wrt)
+    if key is None:
+        return None
+    at = {key: known[0].value} if known else {}
+    for reading in PRODUCTS[:3]:
+        model = Model(definitions, leaf, environment, {**fixed, **at}, reading)
+        try:
+            if not model.depends(target.of, key) or not _reproduces(model, target, key):
+                return None
+            if not _is_complete(model, target, key):
+                return None
+            slope = model.slope(target)
+            return entry(slope, part) if part else slope
+        except (NotEvaluable, ShapeClash, Undefined, RecursionError):
+            continue
+    return None
+
+
+def _of_whole(target: Derivative, environment: Environment) -> tuple[str, Derivative]:
+    """Returns the derivative by an array in place of that by one of its entries, and which."""
+    wrt = target.wrt
+    if isinstance(wrt, Symbol) and wrt.sub and wrt.key not in environment.entries:
+        if whole(wrt).key in environment.entries:
+            return wrt.sub, replace(target, wrt=whole(wrt))
+    return "", target
+
+
+def _is_complete(model: Model, target: Derivative, key: str) -> bool:
+    """Whether everything that is computed on the way has a definition."""
+    known = {key, *model.definitions, *model.fixed}
+    for name in model.reached(target.of) - known:
+        if name.startswith(("*", "∂")) or name.endswith("[]") or name.partition("_")[0] in known:
+            continue
+        if not [*model.definitions.leading(named(name))] and not is_parameter(name):
+            return False
+    return True
+
+
+def _reproduces(model: Model, target: Derivative, key: str) -> bool:
+    """Whether the definitions give the values that the document states on the way."""
+    environment = model.environment
+    of = key_of(target.of)
+    for name, entries in environment.entries.items():
+        if name in (key, of) or name.startswith(("∂", "role ")):
+            continue
+        tree = model.definitions.of(named(name))
+        if tree is None or not model.depends(tree, key):
+            continue
+        if not model.depends(target.of, name):
+            continue
+        stated = entries[-1].value
+        try:
+            computed = model.value(tree)
+        except (NotEvaluable, ShapeClash, Undefined):
+            return False
+        if not values.same_shape(stated, computed):
+            return False
+        off = np.abs(values.flat(stated) - values.flat(computed))
+        if np.any(off > TOLERANCE * np.abs(values.flat(computed)) + 2 * stated.bar.reshape(-1)):
+            return False
+    return True
+
+
+def _near(true: Quantity, stated: display.Stated, bar: float) -> bool:
+    if not values.same_shape(true, stated.value):
+        return True  # shapes are judged elsewhere
+    off = np.abs(values.flat(true) - values.flat(stated.value))
+    scale = float(np.max(np.abs(true.value), initial=0.0))
+    return bool(np.all(off <= TOLERANCE * scale + 1.5 * stated.unit.reshape(-1) + 3 * bar))
+
+
+def _is_one_target(target: Derivative, environment: Environment, stated: display.Stated) -> bool:
+    """Whether the stated gradient is ŷ − 1."""
+    known = environment.versions(target.wrt)
+    if not known or not values.same_shape(known[0].value, stated.value):
+        return False
+    ones = values.quantity(known[0].value.value - 1.0)
+    return bool(display.matches(ones, stated).all())

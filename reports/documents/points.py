@@ -1,0 +1,225 @@
+"""Random values for the names of a definition, in shapes that fit how they are used."""
+
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+
+from reports.documents import values
+from reports.documents.environment import ROLES, Environment, key_of
+from reports.documents.evaluate import entry
+from reports.documents.indices import (
+    Definitions,
+    items,
+    letters,
+    named,
+    scripts,
+    without_index,
+    worth,
+)
+from reports.documents.tree import Array, BigSum, Node, Number, Symbol, walk
+from reports.documents.values import Quantity
+
+LENGTH = 3
+SHORTER = 2
+"""How far the index of a kernel runs, as m in x_{i+m}."""
+
+
+class Draw:
+    """Random values for the names that nothing defines, in the shapes that the document gives.
+
+    Attributes:
+        values: what was drawn, by key.
+        guessed: the names about whose shape nothing is known.
+    """
+
+    def __init__(
+        self,
+        definitions: Definitions,
+        formula: Node,
+        environment: Environment,
+        seed: int,
+        free: frozenset[str] = frozenset(),
+    ) -> None:
+        self.environment = environment
+        self.values: dict[str, Quantity] = {}
+        self.guessed: set[str] = set()
+        self._shapes = shapes(definitions, formula, free)
+        known = (environment.versions(named(key)) for key in self._shapes)
+        lengths = [max(v[0].value.shape) for v in known if v and v[0].value.shape]
+        self._length = lengths[0] if lengths else common_length(definitions, formula)
+        self._rng = np.random.default_rng(zlib.crc32(f"point {seed}".encode()))
+
+    @property
+    def arrays(self) -> Mapping[str, tuple[int, ...]]:
+        """The names of which entries are used, and their shapes."""
+        return self._shapes
+
+    @property
+    def has_arrays(self) -> bool:
+        """Whether anything drawn is no number."""
+        return any(q.shape for q in self.values.values())
+
+    def __call__(self, node: Node) -> Quantity | None:
+        """Returns the value of a name, always the same; None for what is no name."""
+        key = key_of(node)
+        if key is None or not isinstance(node, Symbol) or key in {"e", "pi", "ones"}:
+            return None
+        for script in ("sub", "sup"):
+            array = without_index(node, script)
+            if (
+                isinstance(array, Symbol)
+                and array.key in self._shapes
+                and not self._stands_alone(node)
+            ):
+                return entry(self._drawn(array), scripts(node)[script])  # type: ignore[arg-type]
+        return self._drawn(node)
+
+    def _stands_alone(self, node: Symbol) -> bool:
+        """Whether a name is no entry of an array: it has a value of its own, or begins a series."""
+        return "0" in (node.sub, node.sup) or node.key in self.environment.entries
+
+    def _drawn(self, node: Symbol) -> Quantity:
+        if node.key not in self.values:
+            named_so = node.key in self._shapes or node.key in COUNTS
+            if not self.environment.versions(node) and not named_so:
+                self.guessed.add(node.key)
+            self.values[node.key] = self._value(node)
+        return self.values[node.key]
+
+    def _value(self, node: Symbol) -> Quantity:
+        known = self.environment.versions(node)
+        shape = known[0].value.shape if known else self._shapes.get(node.key, ())
+        if node.key in COUNTS and not shape:
+            return values.quantity(float(self._length))
+        if node.key in ROLES["target"]:
+            if known:
+                return known[0].value
+            weights = self._rng.uniform(0.1, 0.9, shape)
+            return values.quantity(weights / weights.sum() if shape else weights)
+        probabilities = node.base in {"hat y", "p", "hat p"}
+        low, high = (0.15, 0.85) if probabilities else (0.3, 1.2)
+        return values.quantity(self._rng.uniform(low, high, shape))
+
+
+COUNTS = frozenset(("n", "m", "N", "M", "K", "k", "T", "C", "D", "d", "B"))
+"""Names of how many there are of something."""
+
+
+def common_length(definitions: Definitions, formula: Node) -> int:
+    """Returns how far indices run: the bound that all sums with a number agree on."""
+    sums = [
+        part
+        for tree in (*definitions.values(), formula)
+        for part in walk(tree)
+        if isinstance(part, BigSum) and isinstance(part.high, Number)
+    ]
+    plain = {int(s.high.value) for s in sums if not _kernel(s) and isinstance(s.high, Number)}
+    bound = plain.pop() if len(plain) == 1 else LENGTH
+    return bound if 1 < bound < 10 else LENGTH
+
+
+def is_by_entries(trees: Iterable[Node], arrays: Mapping[str, object]) -> bool:
+    """Whether arrays are used entry by entry only: every name is then a number."""
+    used = {n.key for tree in trees for n in walk(tree) if isinstance(n, Symbol)}
+    return used.isdisjoint(arrays) and not any(
+        isinstance(n, Array) for tree in trees for n in walk(tree)
+    )
+
+
+def shapes(
+    definitions: Definitions, formula: Node, free: frozenset[str] = frozenset()
+) -> Mapping[str, tuple[int, ...]]:
+    """Returns the shapes of the arrays of which entries are used with a running index.
+
+    Args:
+        definitions: the definitions in force.
+        formula: a formula beside them.
+        free: the letters that run in it besides those of its sums.
+    """
+    length = common_length(definitions, formula)
+    found: dict[str, tuple[int, ...]] = {}
+    trees = [(tree, frozenset(letters(named(key)))) for key, tree in definitions.items()]
+    for tree, running in (*trees, (formula, free)):
+        extents = _extents(tree, running, length)
+        for key, shape in _used(tree, extents):
+            if key in definitions or definitions.patterns(named(key)):
+                continue
+            before = found.get(key, shape)
+            if len(before) == len(shape):
+                found[key] = tuple(map(max, before, shape))
+    return found
+
+
+def _kernel(tree: Node) -> set[str]:
+    """Returns the letters that are added to another: m in x_{i+m}."""
+    return {
+        letter
+        for part in walk(tree)
+        for script in scripts(part).values()
+        for item in items(script)
+        for letter in filter(str.isalpha, item)
+        if len(set(filter(str.isalpha, item))) > 1
+    }
+
+
+def _extents(tree: Node, running: frozenset[str], length: int) -> Mapping[str, int]:
+    """Returns how far each letter runs."""
+    kernel = _kernel(tree) - running
+    extents = dict.fromkeys(running, length)
+    for part in walk(tree):
+        if isinstance(part, BigSum):
+            for letter in items(part.index):
+                extents[letter] = SHORTER if letter in kernel and part.high is None else length
+                if isinstance(part.high, Number) and 1 <= part.high.value < 10:
+                    extents[letter] = int(part.high.value)
+    return extents
+
+
+def _used(tree: Node, extents: Mapping[str, int]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    for part in walk(tree):
+        if not isinstance(part, Symbol):
+            continue
+        for script, text in scripts(part).items():
+            ends = [_end(item, extents) for item in items(text)]
+            array = without_index(part, script)
+            if isinstance(array, Symbol) and ends and None not in ends and len(ends) < 3:
+                yield array.key, tuple(end for end in ends if end is not None)
+
+
+def _end(item: str, extents: Mapping[str, int]) -> int | None:
+    """Returns the largest value of an index; None where a letter of it does not run."""
+    end = worth(item, extents) if any(map(str.isalpha, item)) else None
+    return None if end is None else max(end, 1)
+
+
+def is_parameter(key: str) -> bool:
+    """Whether a name is one of inputs, targets, weights or settings, not of computed values."""
+    base = key.split("_")[0].split("^")[0]
+    initial = key.endswith(("_0", "^0"))
+    return initial or base not in COMPUTED
+
+
+COMPUTED = frozenset(
+    (
+        "out",
+        "net",
+        "a",
+        "A",
+        "z",
+        "Z",
+        "h",
+        "H",
+        "E",
+        "L",
+        "J",
+        "C",
+        "o",
+        "O",
+        "hat y",
+        "p",
+        "delta",
+    )
+) | {"hat Y", "hat p", "s", "r", "loss", "output", "f", "g", "u", "ell", "q", "v", "m"}
+"""Bases of names that are usually computed: where one has no definition, the document's function is
+not known wholly, and a derivative through it can be confirmed but not accused."""
