@@ -6,7 +6,7 @@ A formula is checked at random values, with numbers in place of its indices; fig
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import permutations
+from itertools import islice, permutations
 
 import numpy as np
 
@@ -48,6 +48,7 @@ from reports.documents.writing import shown, written
 
 POINTS = 2
 MOST_LETTERS = 3
+MOST_REPAIRS = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,20 +105,21 @@ def _formula(
     formula = _spelled_out(link.node, environment)
     outcomes = []
     for definitions in choices(target, environment, said, formula):
-        outcome = _check(target, formula, definitions, environment)
+        trial = _Trial(target, formula, definitions, environment)
+        outcome = trial.outcome(formula)
         if outcome is None:
             return
         if outcome.passes:
             yield _claim(chain, link, source, "ok", explanation="checked by finite differences")
             return
-        outcomes.append((definitions, outcome))
+        outcomes.append((definitions, trial, outcome))
     if not outcomes:
         return
-    definitions, outcome = outcomes[0]
+    definitions, trial, outcome = outcomes[0]
     message = _said(target, outcome)
     if not message:
         return
-    right, words = _repaired(target, formula, definitions, environment)
+    right, words = _repaired(target, formula, definitions, environment, trial)
     yield _claim(
         chain,
         link,
@@ -154,21 +156,72 @@ def _claim(
 # ---------------------------------------------------------------- one formula, one choice
 
 
-def _check(
-    target: Derivative, formula: Node, definitions: Definitions, environment: Environment
-) -> Outcome | None:
-    """Returns whether a formula is the derivative at random points; None: it cannot be decided."""
-    outcome: Outcome | None = None
-    for bound in _assignments(target, formula):
-        at = instance(target, bound), _at_letters(formula, bound)
-        if not isinstance(at[0], Derivative):
-            return None
-        for seed in range(POINTS):
-            draw = lambda s=seed: Draw(definitions, formula, environment, s, frozenset(bound))  # noqa: B023, E731
-            outcome = _at_seed(at[0], at[1], draw, definitions)
-            if outcome is None or not outcome.passes:
-                return outcome
-    return outcome
+class _Trial:
+    """A derivative under one choice of definitions: claims are tried on the same random points."""
+
+    def __init__(
+        self,
+        target: Derivative,
+        formula: Node,
+        definitions: Definitions,
+        environment: Environment,
+    ) -> None:
+        self._target, self._formula = target, formula
+        self._definitions, self._environment = definitions, environment
+        self._bounds = _assignments(target, formula)
+        self._points: dict[tuple[int, int], list[_Point]] = {}
+
+    def outcome(self, formula: Node) -> Outcome | None:
+        """Returns whether a formula is the derivative; None: it cannot be decided."""
+        outcome: Outcome | None = None
+        for number, bound in enumerate(self._bounds):
+            at = _at_letters(formula, bound)
+            for seed in range(POINTS):
+                outcome = _best(at, self._at(number, seed))
+                if outcome is None or not outcome.passes:
+                    return outcome
+        return outcome
+
+    def _at(self, number: int, seed: int) -> Iterator["_Point"]:
+        """Yields the ways to take the derivative at a point, those once taken kept."""
+        known = self._points.setdefault((number, seed), [])
+        yield from known
+        if known:
+            return
+        bound = self._bounds[number]
+        target = instance(self._target, bound)
+        for partly in (False, True):
+            for reading in (*BENIGN, LOOSE):
+                free = frozenset(bound)
+                draw = Draw(self._definitions, self._formula, self._environment, seed, free)
+                point = _point(target, draw, self._definitions, reading, partly=partly)
+                if point is not None:
+                    known.append(point)
+                    yield point
+                if not draw.has_arrays or (point is not None and point.by_entries):
+                    break
+
+
+@dataclass(frozen=True, eq=False)
+class _Point:
+    """A derivative taken at random values, under one reading."""
+
+    model: Model
+    target: Derivative
+    draw: Draw
+    true: Quantity
+    by_entries: bool
+
+
+def _best(formula: Node, points: Iterator[_Point]) -> Outcome | None:
+    found: Outcome | None = None
+    for point in points:
+        now = _judged(formula, point)
+        if now is not None and (found is None or now.passes):
+            found = now
+        if found is not None and found.passes:
+            break
+    return found
 
 
 def _assignments(target: Derivative, formula: Node) -> list[dict[str, int]]:
@@ -218,60 +271,54 @@ def _at_letters(formula: Node, bound: dict[str, int]) -> Node:
     return instance(formula, bound)
 
 
-def _at_seed(
-    target: Derivative, formula: Node, drawn: object, definitions: Definitions
-) -> Outcome | None:
-    found: Outcome | None = None
-    for partly in (False, True):
-        for reading in (*BENIGN, LOOSE):
-            draw = drawn()  # type: ignore[operator]
-            now = _at_a_point(target, formula, draw, definitions, reading, partly=partly)
-            if now is not None and (found is None or now.passes):
-                found = now
-            if not draw.has_arrays or (now is not None and now.passes):
-                break
-        if found is not None and found.passes:
-            break
-    return found
-
-
-def _at_a_point(
-    target: Derivative,
-    formula: Node,
-    draw: Draw,
-    definitions: Definitions,
-    reading: Reading,
-    *,
-    partly: bool,
-) -> Outcome | None:
-    """Returns whether claim and derivative agree at one point.
+def _point(
+    target: Node, draw: Draw, definitions: Definitions, reading: Reading, *, partly: bool
+) -> _Point | None:
+    """Returns a derivative at random values; None where it cannot be taken, or is nothing.
 
     Partly: what the definition of the numerator names is held, as partial derivatives are meant
     where several time steps share a weight.
     """
+    if not isinstance(target, Derivative):
+        return None
     model = Model(definitions, draw, draw.environment, {}, reading)
     key = key_of(target.wrt) or ""
-    if key_of(formula) == key_of(target) or not model.depends(target.of, key):
+    if not model.depends(target.of, key):
         return None
     try:
         at = model.at(target.wrt)
         if partly:
             model.fixed |= _held(model, target, key)
         true = model.derivative(model.along(target), at)
-        known = set(draw.values)
+    except (NotEvaluable, ShapeClash, Undefined, RecursionError):
+        return None
+    if not np.any(true.value):
+        return None
+    by_entries = is_by_entries(model.trees(target.of), draw.arrays)
+    return _Point(model, target, draw, true, by_entries)
+
+
+def _judged(formula: Node, point: _Point) -> Outcome | None:
+    """Returns whether a formula and the derivative agree at a point; None: it says nothing."""
+    model, true, draw = point.model, point.true, point.draw
+    key = key_of(point.target.wrt) or ""
+    if key_of(formula) == key_of(point.target):
+        return None
+    known = set(draw.values)
+    try:
         claimed = model.value(formula)
     except (NotEvaluable, ShapeClash, Undefined, RecursionError):
         return None
-    if set(draw.values) - known or not np.any(true.value):
-        return None  # the formula uses what the function does not, or nothing leads there
+    if set(draw.values) - known:
+        return None  # the formula uses what the function does not
     shaped = not draw.guessed or not (true.shape or claimed.shape or draw.has_arrays)
-    shaped = shaped or is_by_entries((formula, *model.trees(target.of)), draw.arrays)
+    shaped = shaped or (point.by_entries and is_by_entries((formula,), draw.arrays))
     own = {key, whole(named(key)).key}
     complete = shaped and all(is_parameter(k) or k in own | COUNTS for k in draw.values)
     agrees = _agrees(claimed, true)
     if not agrees and not complete:
         return None
-    return Outcome(agrees, claimed, true, model, target)
+    return Outcome(agrees, claimed, true, model, point.target)
 
 
 def _held(model: Model, target: Derivative, key: str) -> dict[str, Quantity]:
@@ -315,14 +362,15 @@ def _repaired(
     formula: Node,
     definitions: Definitions,
     environment: Environment,
+    trial: _Trial,
 ) -> tuple[str, str]:
     """Returns the smallest change of a formula that makes it right, and what the claim is else."""
-    for words, tree in _changed(formula, target):
-        outcome = _check(target, tree, definitions, environment)
+    other = _holds_for(target, formula, definitions, environment)
+    for words, tree in islice(_changed(formula, target), MOST_REPAIRS):
+        outcome = trial.outcome(tree)
         if outcome is not None and outcome.passes:
-            other = _holds_for(target, formula, definitions, environment)
             return written(tree), "; ".join(filter(None, (words, other)))
-    return "", _holds_for(target, formula, definitions, environment)
+    return "", other
 
 
 def _holds_for(
