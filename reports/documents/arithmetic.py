@@ -37,11 +37,13 @@ from reports.documents.tree import (
     Derivative,
     Link,
     Node,
+    Number,
     Symbol,
     Times,
     Transposed,
     literal,
     names,
+    rebuilt,
     walk,
 )
 from reports.documents.values import Quantity, ShapeClash, Undefined
@@ -414,28 +416,62 @@ def _constants(
 def _against_definition(
     chain: Chain, environment: Environment, source: Source, found: list[Pair]
 ) -> Iterator[Claim]:
-    """A value that is stated alone is held against the definition of its name."""
-    node = subject(chain)
+    """A stated value is held against the definition of its name, or of its index."""
+    node, last = subject(chain), chain.links[-1]
     if not isinstance(node, Symbol) or any(pair.agreement == "no" for pair in found):
         return
-    last = chain.links[-1]
     if is_update(chain) or any(side(link) == "symbolic" for link in chain.links[1:]):
         return
-    definitions = environment.definitions.get(node.key, [])
+    definitions = environment.definitions_of(node)
     if not literal(last.node) or not definitions or environment.entries.get(node.key):
         return
     results = [
         pair
         for definition in definitions
-        if (pair := compare(Link(definition.tree, "=", ""), last, environment)) is not None
+        if (pair := compare(_guarded(definition, environment), last, environment)) is not None
     ]
     agreed = [pair for pair in results if pair.agreement != "no"]
     if agreed and not found:
         yield _agreed(agreed[0], chain, environment, source)
-    elif not agreed and len(results) == len(definitions) == 1 and results[0].certain:
-        near = definitions[0].section == environment.section
-        if near:
-            yield _disagreed(results[0], chain, environment, source)
+    elif not agreed and results and len(results) == len(definitions):
+        indexed = node.key not in environment.definitions
+        near = indexed or definitions[0].section == environment.section
+        if near and all(pair.certain and _is_off(pair) for pair in results):
+            yield _by_definition(results[-1], definitions[-1], chain, environment, source)
+
+
+def _guarded(definition: Definition, environment: Environment) -> Link:
+    """Returns a definition with 0 for an ε without a value, which only keeps from dividing by 0."""
+
+    def change(node: Node) -> Node:
+        unknown = isinstance(node, Symbol) and node.base == "epsilon"
+        if unknown and not environment.versions(node):
+            return Number(node.span, "0", 0.0, 0.0, 1)
+        return rebuilt(node, change)
+
+    return Link(change(definition.tree), "=", "")
+
+
+OPEN_UNITS = 1.5
+OPEN_BARS = 3.0
+"""A value is off its definition beyond this: rounded values were put in that are not shown."""
+
+
+def _is_off(pair: Pair) -> bool:
+    shown_value, computed = display.stated(pair.right.node), pair.computed
+    if computed is None or not values.same_shape(computed, shown_value.value):
+        return False
+    off = np.abs(values.flat(computed) - values.flat(shown_value.value))
+    unit, bar = shown_value.unit.reshape(-1), computed.bar.reshape(-1)
+    return bool(np.any(off > OPEN_UNITS * unit + OPEN_BARS * bar + 1e-9 * np.abs(off)))
+
+
+def _by_definition(
+    pair: Pair, definition: Definition, chain: Chain, environment: Environment, source: Source
+) -> Claim:
+    claim = _disagreed(pair, chain, environment, source)
+    words = f"line {definition.place.line} defines it as {written(pair.left.node)}"
+    return replace(claim, explanation="; ".join(filter(None, (words, claim.explanation))))
 
 
 # ---------------------------------------------------------------- what a chain teaches

@@ -13,7 +13,7 @@ from reports.documents.code import code_claims
 from reports.documents.derivatives import derivative_claims
 from reports.documents.environment import Environment
 from reports.documents.extract import Code, Formula, Heading, Part, Prose, Unterminated, extract
-from reports.documents.figures import figure_claims
+from reports.documents.figures import array_claims, figure_claims
 from reports.documents.settings import (
     activations,
     begins_run,
@@ -185,6 +185,7 @@ class _Reader:
         derived += derivative_claims(chain, self._environment, source, said)
         derived += layers.layer_claims(chain, self._layers, self._environment, source)
         derived += layers.definition_clash(chain, source)
+        derived += array_claims(chain, self._environment, source)
         before = self._environment.snapshot()
         judged = judge(chain, self._environment, source)
         if any(claim.flagged for claim in judged.claims):

@@ -11,8 +11,8 @@ from reports.documents.choices import choices, known_upstream, target_of
 from reports.documents.claims import Claim
 from reports.documents.environment import Environment, key_of
 from reports.documents.evaluate import NotEvaluable, entry
-from reports.documents.indices import Definitions, named, whole
-from reports.documents.links import is_update, side, subject
+from reports.documents.indices import Definitions, family, named, whole
+from reports.documents.links import certainly_known, is_update, side, subject
 from reports.documents.model import Model
 from reports.documents.points import is_parameter
 from reports.documents.repair import PRODUCTS
@@ -169,8 +169,11 @@ def _of_whole(target: Derivative, environment: Environment) -> tuple[str, Deriva
 def _is_complete(model: Model, target: Derivative, key: str) -> bool:
     """Whether everything that is computed on the way has a definition."""
     known = {key, *model.definitions, *model.fixed}
+    own = family(named(key))
     for name in model.reached(target.of) - known:
         if name.startswith(("*", "∂")) or name.endswith("[]") or name.partition("_")[0] in known:
+            continue
+        if family(named(name)) == own:
             continue
         if not [*model.definitions.leading(named(name))] and not is_parameter(name):
             return False
@@ -207,7 +210,8 @@ def _near(true: Quantity, stated: display.Stated, bar: float) -> bool:
         return True  # shapes are judged elsewhere
     off = np.abs(values.flat(true) - values.flat(stated.value))
     scale = float(np.max(np.abs(true.value), initial=0.0))
-    return bool(np.all(off <= TOLERANCE * scale + 1.5 * stated.unit.reshape(-1) + 3 * bar))
+    units = np.where(stated.digits.reshape(-1) >= display.FEWEST_DIGITS, 1.5, 0.5)
+    return bool(np.all(off <= TOLERANCE * scale + units * stated.unit.reshape(-1) + 3 * bar))
 
 
 def _is_one_target(target: Derivative, environment: Environment, stated: display.Stated) -> bool:
@@ -217,3 +221,44 @@ def _is_one_target(target: Derivative, environment: Environment, stated: display
         return False
     ones = values.quantity(known[0].value.value - 1.0)
     return bool(display.matches(ones, stated).all())
+
+
+# ---------------------------------------------------------------- arrays defined entry by entry
+
+
+def array_claims(chain: Chain, environment: Environment, source: Source) -> Iterator[Claim]:
+    """Yields the verdict on a stated array whose entries have a definition, as Y_ij = Σ … has."""
+    node, last = subject(chain), chain.links[-1] if chain.links else None
+    if last is None or not isinstance(node, Symbol) or node.sub or not literal(last.node):
+        return
+    if is_update(chain) or any(side(link) != "literal" for link in chain.links[1:]):
+        return
+    trees = {key: found[-1].tree for key, found in environment.definitions.items()}
+    definitions = Definitions({k: t for k, t in trees.items() if family(named(k)) == node.key})
+    if not definitions.patterns(node) or node.key in environment.entries:
+        return
+
+    def leaf(name: Node) -> Quantity | None:
+        versions = environment.versions(name)
+        return versions[0].value if versions else None
+
+    if not all(certainly_known(tree, environment) for tree in definitions.values()):
+        return
+    stated = display.stated(last.node)
+    try:
+        computed = Model(definitions, leaf, environment).value(node)
+    except (NotEvaluable, ShapeClash, Undefined, RecursionError):
+        return
+    if not values.same_shape(computed, stated.value):
+        return
+    line = environment.definitions[next(iter(definitions))][-1].place.line
+    near = _near(computed, stated, 0.0)
+    yield Claim(
+        place=source.place(last.span[0]),
+        formula=quoted(source, chain),
+        verdict="ok" if near else "wrong",
+        kind="arithmetic",
+        stated=display.printed(stated.value),
+        right=display.printed(computed),
+        explanation=f"line {line} defines its entries",
+    )

@@ -3,12 +3,16 @@
 import re
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from reports.documents import display
 from reports.documents.environment import Entry, Environment, key_of, numbers
 from reports.documents.extract import Code, Formula, Part, Prose
+from reports.documents.indices import LETTERS, instance, letters
 from reports.documents.source import Source
 from reports.documents.statements import Conventions, statements
 from reports.documents.tree import Chain, Node, Symbol, literal
+from reports.documents.values import Quantity
 
 _LAYERED = ("W", "w", "b", "a", "z", "A", "Z", "h", "delta", "net", "out", "o")
 _SUPERSCRIPT = re.compile(
@@ -155,6 +159,11 @@ def read_tables(
                 key = key_of(symbol)
                 if key is not None:
                     _bind(key, number, environment, source.place(offset))
+        for offset, key, number in _by_index(rows, shared):
+            shown, unit = display.stated(number).value, display.stated(number).unit
+            value = Quantity(shown.value, 0.5 * np.asarray(unit))
+            place = source.place(offset)
+            environment.bind(key, Entry(value, "stated", place, environment.section))
 
 
 _ROW = re.compile(r"^[ \t>]*\|(.+)\|[ \t]*$")
@@ -182,6 +191,23 @@ def _named_cells(rows: list[tuple[int, list[str]]]) -> Iterator[tuple[int, str, 
     for offset, cells in rows:
         for name, value in zip(cells[::2], cells[1::2], strict=False):
             yield offset, name, value
+
+
+def _by_index(
+    rows: list[tuple[int, list[str]]], shared: Conventions
+) -> Iterator[tuple[int, str, Node]]:
+    """Yields the cells of a table whose first column is an index: v_2 where row 2 meets v_t."""
+    letter = rows[0][1][0].strip("$ *")
+    if letter not in LETTERS or not all(cells[0].strip("$ ").isdecimal() for _, cells in rows[1:]):
+        return
+    names = [_one(cell, shared) for cell in rows[0][1][1:]]
+    for offset, (at, *cells) in rows[1:]:
+        for name, cell in zip(names, cells, strict=False):
+            number = _one(cell, shared)
+            if isinstance(name, Symbol) and letter in letters(name) and number is not None:
+                symbol = instance(name, {letter: int(at.strip("$ "))})
+                if literal(number) and isinstance(symbol, Symbol):
+                    yield offset, symbol.key, number
 
 
 def _one(cell: str, shared: Conventions) -> Node | None:
