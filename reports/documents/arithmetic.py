@@ -423,7 +423,9 @@ def _against_definition(
     if is_update(chain) or any(side(link) == "symbolic" for link in chain.links[1:]):
         return
     definitions = environment.definitions_of(node)
-    if not literal(last.node) or not definitions or environment.entries.get(node.key):
+    if not literal(last.node) or not definitions:
+        return
+    if node.key in environment.entries and node.key in environment.definitions:
         return
     results = [
         pair

@@ -28,6 +28,7 @@ from reports.documents.slopes import slope_claims
 from reports.documents.source import Place, Source, read
 from reports.documents.statements import Conventions, statements, with_variances
 from reports.documents.tree import Chain
+from reports.documents.update_rules import rule_claims
 
 
 def audit(path: Path) -> Audited:
@@ -152,7 +153,7 @@ class _Reader:
     def _part(self, part: Part, source: Source) -> None:
         match part:
             case Heading():
-                self._environment.section += 1
+                self._environment.enter(part.level, part.text)
                 if begins_run(part.text):
                     self._environment.starts.append(self._environment.section)
             case Code():
@@ -185,6 +186,7 @@ class _Reader:
         derived += derivative_claims(chain, self._environment, source, said)
         derived += layers.layer_claims(chain, self._layers, self._environment, source)
         derived += layers.definition_clash(chain, source)
+        derived += rule_claims(chain, self._environment, source, said)
         derived += array_claims(chain, self._environment, source)
         before = self._environment.snapshot()
         judged = judge(chain, self._environment, source)

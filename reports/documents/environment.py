@@ -87,6 +87,16 @@ class Environment:
     is_loose: bool = False
     functions_named: frozenset[str] = frozenset()
     starts: list[int] = field(default_factory=list)
+    headings: dict[int, str] = field(default_factory=dict)
+    forms: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def enter(self, level: int, heading: str) -> None:
+        """Begins a section under a heading: those of its level and below end."""
+        self.section += 1
+        if level < 7:
+            self.forms = {}
+        self.headings = {k: text for k, text in self.headings.items() if k < level}
+        self.headings[level] = heading
 
     def loose(self) -> "Environment":
         """Returns the same with every literal taken as rounded that is not known from before."""

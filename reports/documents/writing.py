@@ -1,5 +1,6 @@
 """A tree as plain text: W₁·x + b, for messages."""
 
+import unicodedata
 from collections.abc import Mapping
 
 from reports.documents.tree import (
@@ -97,7 +98,6 @@ _LETTERS: Mapping[str, str] = {
     "sigma": "σ",
     "phi": "φ",
     "psi": "ψ",
-    "hat y": "ŷ",
     "Delta": "Δ",
     "tau": "τ",
     "nu": "ν",
@@ -107,8 +107,15 @@ _LETTERS: Mapping[str, str] = {
 }
 
 
+_ACCENTS = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303", "dot": "\u0307"}
+
+
 def _pretty(key: str) -> str:
+    accent, _, rest = key.rpartition(" ")
     for name, letter in _LETTERS.items():
-        if key == name or key.startswith((f"{name}_", f"{name}^", f"{name}'", f"{name}²")):
-            return letter + key[len(name) :]
-    return key
+        if rest == name or rest.startswith((f"{name}_", f"{name}^", f"{name}'", f"{name}²")):
+            rest = letter + rest[len(name) :]
+            break
+    mark = _ACCENTS.get(accent)
+    plain = f"{accent} {rest}" if accent else rest
+    return unicodedata.normalize("NFC", rest[0] + mark + rest[1:]) if mark and rest else plain
