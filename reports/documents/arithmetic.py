@@ -603,7 +603,8 @@ def _define_function(chain: Chain, environment: Environment) -> None:
         return
     argument = first.arguments[0]
     tree = chain.links[1].node
-    if isinstance(argument, Symbol) and any(True for _ in names(tree)):
+    distribution = first.name in {"F", "P"}
+    if isinstance(argument, Symbol) and any(True for _ in names(tree)) and not distribution:
         own = {n.key for n in walk(tree) if isinstance(n, Symbol)}
         if own <= {argument.key, "e"}:
             environment.functions[first.name + "'" * first.prime] = (argument.key, tree)

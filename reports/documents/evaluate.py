@@ -372,7 +372,9 @@ def _extreme(node: Call, name: str, context: Context) -> Quantity:
 def _big_sum(node: BigSum, context: Context) -> Quantity:
     if not node.index:
         a = evaluate(node.body, context)
-        return quantity(np.sum(a.value), np.sum(a.bar)) if a.shape else a
+        if not a.shape:
+            raise NotEvaluable("a sum without bounds")
+        return quantity(np.sum(a.value), np.sum(a.bar))
     running = items(node.index)
     if not running or any(len(letter) > 1 for letter in running):
         raise NotEvaluable(f"a sum over {node.index}")

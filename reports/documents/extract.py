@@ -280,7 +280,8 @@ def _dollar(text: str, start: int, kind: str) -> tuple[Part | None, int]:
         return None, start
     if kind == "markdown":
         loose = (not body[0].strip(), not body[-1].strip())
-        price = text[end + 1 : end + 2].isdigit() or any(loose) != all(loose)
+        lopsided = any(loose) != all(loose) and "\\" not in body
+        price = text[end + 1 : end + 2].isdigit() or lopsided
         if price or (all(loose) and not _MATHS.search(body) and _WORDS.search(body)):
             return None, start
     return Formula(start, end, body, display=False), end + 1

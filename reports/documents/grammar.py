@@ -470,6 +470,8 @@ class Parser:
 
     def _entry(self, opening: str) -> Node:
         """Takes an entry; in [0.1 -0.2] a number ends where the next begins."""
+        while self._is("quad"):
+            self._take()
         if opening == "[":
             at = self._at
             sign = self._sign()
@@ -651,6 +653,8 @@ class Parser:
     def _superscript(self, node: Node, group: list[Token], start: int) -> Node:
         text = _flat(group)
         span = self._span(start)
+        if any(token.text == "underline" for token in group):
+            raise NotRead("a falling power is not understood", span)
         if text in {"T", "top", "intercal", "mathsf{T}", "t"} and text != "t":
             return Transposed(span, node)
         if isinstance(node, Symbol):

@@ -282,6 +282,8 @@ class _Names:
         m = above.layer
         if below.layer == m and roles == ["post", "pre"]:
             return self._oriented(slope(net.pre[m]))
+        if below.role not in {"pre", "post"}:
+            return None
         if below.layer != m - 1 or not 1 <= below.layer < m <= LAST:
             return None
         jacobian = net.weight[m]

@@ -146,7 +146,7 @@ def compare(left: Link, right: Link, environment: Environment) -> Pair | None:
                 clash = clash or computed
                 continue
             first = computed if first is None and reading is PLAIN else first
-            agreement = _agreement(computed, right, reading, environment)
+            agreement = _agreement(computed, left, right, reading, environment)
             if agreement is None:
                 return None
             if agreement == "exact":
@@ -193,7 +193,7 @@ def _values(
 
 
 def _agreement(
-    computed: Quantity, right: Link, reading: Reading, environment: Environment
+    computed: Quantity, left: Link, right: Link, reading: Reading, environment: Environment
 ) -> display.Agreement | None:
     if literal(right.node):
         shown_value = display.stated(right.node)
@@ -209,7 +209,8 @@ def _agreement(
         if _is_magnitude(right.node) and computed.shape == other.shape == ():
             ratio = float(computed.value) / float(other.value)
             return "digits" if 1 / MAGNITUDE < ratio < MAGNITUDE else "no"
-    return "digits" if agreement and _rounded(computed, right, reading, environment) else agreement
+    rounded = agreement and _rounded(computed, left, right, reading, environment)
+    return "digits" if rounded else agreement
 
 
 MAGNITUDE = 10**0.5
@@ -220,16 +221,23 @@ def _is_magnitude(node: Node) -> bool:
     return isinstance(node, Power) and isinstance(node.base, Number) and node.base.text == "10"
 
 
-def _rounded(computed: Quantity, right: Link, reading: Reading, environment: Environment) -> bool:
+def _rounded(
+    computed: Quantity, left: Link, right: Link, reading: Reading, environment: Environment
+) -> bool:
     """Whether a side of numbers agrees if those that stand there for the first time are rounded."""
     if side(right) != "numeric":
         return False
+    left_bar = 0.0
+    if literal(left.node):
+        left_bar = 0.5 * float(np.max(display.stated(left.node).unit, initial=0.0))
+    share = CARRIED * (3 if right.relation == "≈" else 1)
     for other in _values(right.node, reading, environment.loose(), Context()):
         if isinstance(other, str):
             continue
-        scale = CARRIED * float(np.max(np.abs(other.value), initial=0.0))
+        scale = share * float(np.max(np.abs(other.value), initial=0.0))
         narrow = float(np.max(other.bar, initial=0.0)) <= scale
-        if narrow and display.close(computed, other):
+        wider = Quantity(other.value, other.bar + left_bar)
+        if narrow and display.close(computed, wider):
             return True
     return False
 
@@ -245,7 +253,7 @@ def certainly_known(node: Node, environment: Environment) -> bool:
     return True
 
 
-CARRIED = 0.03
+CARRIED = 0.05
 """Digits that are not shown change a value by no more than this share of it."""
 
 
@@ -315,25 +323,44 @@ def unify(left: Node, right: Node) -> list[Substituted] | None:
 
 
 def changed_constants(left: Node, right: Node) -> Iterator[tuple[Number, Node]]:
-    """Yields the constants of a formula in whose place another number stands on the next side."""
+    """Yields the constants of a formula in whose place another number stands on the next side.
+
+    Where the two differ in more than numbers in place of names, one is no copy of the other.
+    """
+    if _is_copy(left, right):
+        yield from _differing(left, right)
+
+
+def _is_copy(left: Node, right: Node) -> bool:
+    left, right = signed(left)[1], signed(right)[1]
+    if isinstance(left, (Symbol, Derivative, Number)):
+        return literal(right)
+    if type(left) is not type(right):
+        return False
+    match left, right:
+        case (Times(), Times()) | (Divide(), Divide()):
+            return _is_copy(left.left, right.left) and _is_copy(left.right, right.right)
+        case (Sum(), Sum()) if left.sign == right.sign:
+            return _is_copy(left.left, right.left) and _is_copy(left.right, right.right)
+        case (Power(), Power()):
+            return _is_copy(left.base, right.base) and _is_copy(left.exponent, right.exponent)
+    return False
+
+
+def _differing(left: Node, right: Node) -> Iterator[tuple[Number, Node]]:
     sign, a = signed(left)
     other, b = signed(right)
     if isinstance(a, Number) and isinstance(b, Number):
         if sign * a.value != other * b.value:
             yield a, right
         return
-    if sign != other:
-        return
     match a, b:
-        case (Times(), Times()) | (Divide(), Divide()):
-            yield from changed_constants(a.left, b.left)
-            yield from changed_constants(a.right, b.right)
-        case (Sum(), Sum()) if a.sign == b.sign:
-            yield from changed_constants(a.left, b.left)
-            yield from changed_constants(a.right, b.right)
+        case (Times(), Times()) | (Divide(), Divide()) | (Sum(), Sum()):
+            yield from _differing(a.left, b.left)
+            yield from _differing(a.right, b.right)
         case (Power(), Power()):
-            yield from changed_constants(a.base, b.base)
-            yield from changed_constants(a.exponent, b.exponent)
+            yield from _differing(a.base, b.base)
+            yield from _differing(a.exponent, b.exponent)
 
 
 def _both(a: Node, b: Node, c: Node, d: Node) -> list[Substituted] | None:

@@ -45,7 +45,7 @@ WORDS = frozenset(
 
 FONTS = frozenset(
     ("mathbf", "boldsymbol", "bm", "mathrm", "mathit", "mathcal", "mathscr", "mathsf", "mathtt")
-) | {"vec", "underline", "pmb", "mathbb", "mathfrak", "textbf", "textit", "bf", "rm", "it"}
+) | {"vec", "pmb", "mathbb", "mathfrak", "textbf", "textit", "bf", "rm", "it"}
 """Commands that change the looks of a name and not the name."""
 
 ACCENTS = {"hat": "hat", "widehat": "hat", "bar": "bar", "overline": "bar", "tilde": "tilde"} | {

@@ -42,7 +42,7 @@ def slope_claims(chain: Chain, environment: Environment, source: Source) -> Iter
             trial = replace(
                 environment,
                 activations=(activation,),
-                functions={k: v for k, v in environment.functions.items() if not k.endswith("'")},
+                functions={} if outcomes else _plain_functions(environment),
             )
 
             function = _of_one_name(plain, argument.key, trial)
@@ -70,6 +70,10 @@ def _claim(chain: Chain, link: Link, source: Source, verdict: Verdict, explanati
     )
 
 
+def _plain_functions(environment: Environment) -> dict[str, tuple[str, Node]]:
+    return {k: v for k, v in environment.functions.items() if not k.endswith("'")}
+
+
 def _of_one_name(node: Node, key: str, environment: Environment) -> Callable[[Numbers], Numbers]:
     """Returns a formula of one name as a function, entry by entry."""
 
@@ -83,6 +87,7 @@ def _of_one_name(node: Node, key: str, environment: Environment) -> Callable[[Nu
 
 
 def _candidates(name: str, environment: Environment) -> tuple[str, ...]:
-    if name in environment.functions or environment.activation(name) == name:
-        return environment.activations[:1]
-    return ("sigmoid", "tanh", "softplus", *environment.activations)
+    own = environment.activations[:1]
+    if name not in environment.functions and environment.activation(name) == name:
+        return own
+    return (*own, *(a for a in ("sigmoid", "tanh", "softplus") if a not in own))

@@ -335,7 +335,7 @@ def _relation(tokens: Sequence[Token], at: int) -> tuple[Relation | None, int]:
     follows = tokens[at + 1].text if at + 1 < len(tokens) else ""
     if text == ":" and follows == "=":
         return ":=", 2
-    if text == "<" and follows == "-":
+    if text == "<" and follows == "-" and tokens[at].span[1] == tokens[at + 1].span[0]:
         return ":=", 2
     if text in RELATIONS:
         return RELATIONS[text], 1  # type: ignore[return-value]

@@ -90,11 +90,11 @@ SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ᵀˡⁿᵗ", "0123456
 HATS = {"ŷ": ("hat", "y"), "ȳ": ("bar", "y"), "ẑ": ("hat", "z"), "x̂": ("hat", "x")}
 
 _TOKEN = re.compile(
-    r"(?P<space>[ \t\n~]+|\\[,;:!> ]|\\(?:left|right)\s*\.|\\hspace\*?\{[^{}]{0,20}\}"
+    r"(?P<wide>(?:\\[;:> ]\s*){2,})|(?P<space>[ \t\n~]+|\\[,;:!> ]|\\(?:left|right)\s*\.|\\hspace\*?\{[^{}]{0,20}\}"
     r"|\\(?:quad|qquad|displaystyle|textstyle|limits|nolimits"
     r"|left|right|middle|big|Big|bigg|Bigg|bigl|bigr|Bigl|Bigr|biggl|biggr|nonumber|notag"
     r"|scriptstyle|hfill|noindent|mathstrut|,)(?![A-Za-z]))"
-    r"|(?P<number>\d+(?:\{,\}\d+|\.\d*)?(?:[eE][-+]?\d+(?![A-Za-z0-9.]))?|\.\d+)"
+    r"|(?P<number>\d+(?:(?:\{,\}\d{3})+(?!\d)(?:\.\d+)?|\{,\}\d+|\.\d*)?(?:[eE][-+]?\d+(?![A-Za-z0-9.]))?|\.\d+)"
     r"|(?P<command>\\[A-Za-z]+\*?)"
     r"|(?P<escaped>\\[^A-Za-z])"
     r"|(?P<letter>[^\W\d_])"
@@ -117,6 +117,9 @@ def tokenize(text: str, offset: int = 0) -> list[Token]:
     for match in _TOKEN.finditer(text.translate(PLAIN)):
         kind, content = match.lastgroup, match[0]
         span = offset + match.start(), offset + match.end()
+        if kind == "wide":
+            tokens.append(Token("command", "quad", span))
+            continue
         if kind == "space":
             if content.strip("\\ \n\t") in _SEPARATORS:
                 tokens.append(Token("command", "quad", span))
@@ -127,10 +130,18 @@ def tokenize(text: str, offset: int = 0) -> list[Token]:
     return tokens
 
 
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:\{,\}\d{3})+(?:\.\d*)?")
+
+
+def _plain(number: str) -> str:
+    """Returns a number with a point for its decimal comma, and without those between thousands."""
+    return number.replace("{,}", "" if _THOUSANDS.fullmatch(number) else ".")
+
+
 def _token(kind: str, content: str, span: Span) -> list[Token]:
     match kind:
         case "number":
-            return [Token("number", content.replace("{,}", "."), span)]
+            return [Token("number", _plain(content), span)]
         case "command":
             return [Token("command", content[1:], span)]
         case "escaped":
