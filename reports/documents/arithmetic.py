@@ -67,8 +67,17 @@ class Judged:
     bar: float = 0.0
 
 
-def judge(chain: Chain, environment: Environment, source: Source) -> Judged:
-    """Returns the verdict on a chain, and binds what it states."""
+def judge(
+    chain: Chain, environment: Environment, source: Source, *, inline: bool = False
+) -> Judged:
+    """Returns the verdict on a chain, and binds what it states.
+
+    Args:
+        chain: the statement.
+        environment: what the document has said before it.
+        source: where it stands.
+        inline: whether it stands in a sentence, where a number alone is rather given than found.
+    """
     links = chain.links
     if len(links) < 2 or chain.enumerates:
         return _undecided(chain)
@@ -76,7 +85,7 @@ def judge(chain: Chain, environment: Environment, source: Source) -> Judged:
     claims = [c for pair in found for c in _claims(pair, chain, environment, source)]
     claims += _constants(chain, environment, source, found)
     claims += _shape_of_gradient(chain, environment, source, claims)
-    claims += _against_definition(chain, environment, source, found)
+    claims += _against_definition(chain, environment, source, found, inline=inline)
     wrong = any(claim.flagged for claim in claims)
     _bind(chain, environment, source, found, wrong)
     flagged = tuple(claim for claim in claims if claim.flagged)
@@ -132,6 +141,8 @@ def _claims(pair: Pair, chain: Chain, environment: Environment, source: Source) 
         return
     if pair.agreement != "no":
         pair = replace(pair, certain=False)
+    if _is_nudge(pair):
+        pair = replace(pair, certain=False)
     if side(pair.left) == "symbolic" and not pair.certain and not wrong:
         yield _row(pair, chain, source, "not checked", explanation=_ambiguous(pair, environment))
         return
@@ -159,6 +170,23 @@ def _claims(pair: Pair, chain: Chain, environment: Environment, source: Source) 
         yield _unequal(pair, chain, environment, source)
         return
     yield _disagreed(pair, chain, environment, source)
+
+
+NUDGE = 1e-3
+
+
+def _is_nudge(pair: Pair) -> bool:
+    """Whether a formula of names is off by little, and its own value is a round number.
+
+    Then an input was rather moved a little, as in J = 3v = 33.003 after v = 11.
+    """
+    if side(pair.left) != "symbolic" or not literal(pair.right.node) or pair.computed is None:
+        return False
+    shown_value = display.stated(pair.right.node)
+    if pair.computed.shape or shown_value.value.shape or np.any(pair.computed.bar):
+        return False
+    x, y = float(pair.computed.value), float(shown_value.value.value)
+    return x != y and abs(x - y) <= NUDGE * abs(x) and x == round(x, 1)
 
 
 def _agreed(pair: Pair, chain: Chain, environment: Environment, source: Source) -> Claim:
@@ -414,7 +442,7 @@ def _constants(
 
 
 def _against_definition(
-    chain: Chain, environment: Environment, source: Source, found: list[Pair]
+    chain: Chain, environment: Environment, source: Source, found: list[Pair], *, inline: bool
 ) -> Iterator[Claim]:
     """A stated value is held against the definition of its name, or of its index."""
     node, last = subject(chain), chain.links[-1]
@@ -437,7 +465,7 @@ def _against_definition(
         yield _agreed(agreed[0], chain, environment, source)
     elif not agreed and results and len(results) == len(definitions):
         indexed = node.key not in environment.definitions
-        near = indexed or definitions[0].section == environment.section
+        near = indexed or (definitions[0].section == environment.section and not inline)
         if near and all(pair.certain and _is_off(pair) for pair in results):
             yield _by_definition(results[-1], definitions[-1], chain, environment, source)
 

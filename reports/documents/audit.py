@@ -189,7 +189,8 @@ class _Reader:
         derived += rule_claims(chain, self._environment, source, said)
         derived += array_claims(chain, self._environment, source)
         before = self._environment.snapshot()
-        judged = judge(chain, self._environment, source)
+        inline = not part.display and len(chain.links) == 2
+        judged = judge(chain, self._environment, source, inline=inline)
         if any(claim.flagged for claim in judged.claims):
             return replace(judged, claims=(*judged.claims, *(c for c in derived if c.flagged)))
         derived += figure_claims(chain, before, source, said, bar=judged.bar)

@@ -86,10 +86,11 @@ def known_upstream(
         if key.startswith(prefix)
     }
     names = (named(key) for key, entry in values.items() if not entry.wrong)
-    terms, fixed = [], {}
+    terms: list[Node] = []
+    fixed = {}
     for u in _downstream(names, trees, wrt, environment):
         slope = Derivative(u.span, target.of, u)
-        terms.append(BigSum(u.span, "", None, None, Times(u.span, slope, u, "hadamard")))
+        terms.append(Call(u.span, "sum", (Times(u.span, slope, u, "hadamard"),)))
         fixed[prefix + u.key] = values[u.key].value
     return (Definitions({**trees, of: _added(terms)}), fixed) if terms else None
 
@@ -142,6 +143,8 @@ def _running(name: Symbol) -> Symbol:
 def _summed(name: Symbol, body: Node) -> Node:
     """Returns the sum over all entries of a name."""
     running = letters(name)
+    if not running:
+        return Call(name.span, "sum", (body,))
     return BigSum(name.span, ",".join(running), None, None, body)
 
 

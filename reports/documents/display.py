@@ -66,9 +66,16 @@ def matches(computed: Quantity, shown: Stated, *, approximate: bool = False) -> 
     """Returns, entry by entry, whether a computed value would be shown like this."""
     value, unit = values.flat(shown.value), shown.unit.reshape(-1)
     if approximate:
-        unit = np.where(unit == 0, 1.0, unit)
+        unit = np.where(unit == 0, _whole_units(value), unit)
     error = np.abs(values.flat(computed) - value)
     return error <= computed.bar.reshape(-1) + 0.5 * unit * (1 + SLACK) + _tiny(computed)
+
+
+def _whole_units(value: Numbers) -> Numbers:
+    """Returns one unit of the last digit of whole numbers that is not zero: 100 of 19600."""
+    tens = 10.0 ** np.arange(16)
+    divides = (np.mod(value[:, None], tens) == 0) & (value[:, None] != 0)
+    return np.where(value == 0, 1.0, tens[np.maximum(divides.sum(axis=1) - 1, 0)])
 
 
 def agreement(computed: Quantity, shown: Stated, *, approximate: bool = False) -> Agreement:

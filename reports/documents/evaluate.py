@@ -88,7 +88,9 @@ def evaluate(node: Node, context: Context) -> Quantity:
         case Times():
             return _times(node, context)
         case Divide(left=left, right=right):
-            return values.divide(evaluate(left, context), evaluate(right, context))
+            return _rounded(
+                values.divide(evaluate(left, context), evaluate(right, context)), context
+            )
         case Power(base=base, exponent=exponent):
             return _power(base, exponent, context)
         case Transposed(body=body):
@@ -98,7 +100,7 @@ def evaluate(node: Node, context: Context) -> Quantity:
                 return _literal(rows, flat, context)
             return values.stack([[evaluate(n, context) for n in row] for row in rows], flat=flat)
         case Call():
-            return _call(node, context)
+            return _rounded(_call(node, context), context)
         case BigSum():
             return _big_sum(node, context)
         case Norm(body=body, order=order):
@@ -116,6 +118,11 @@ def evaluate(node: Node, context: Context) -> Quantity:
         case Words(text=text):
             raise NotEvaluable(f"“{text}” has no value")
     raise NotEvaluable(f"{type(node).__name__} has no value")
+
+
+def _rounded(q: Quantity, context: Context) -> Quantity:
+    decimals = context.reading.decimals
+    return q if decimals is None else Quantity(np.round(q.value, decimals), q.bar)
 
 
 _HOLDS: Mapping[str, Callable[[Numbers, Numbers], Mask]] = {

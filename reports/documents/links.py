@@ -10,8 +10,10 @@ from reports.documents import display, values
 from reports.documents.display import Stated
 from reports.documents.environment import Entry, Environment, key_of, signed
 from reports.documents.evaluate import Context, NotEvaluable, evaluate
-from reports.documents.readings import BENIGN, PLAIN, Reading
+from reports.documents.readings import BENIGN, PLAIN, ROUNDED, Reading
 from reports.documents.tree import (
+    Array,
+    Call,
     Chain,
     Derivative,
     Divide,
@@ -27,6 +29,7 @@ from reports.documents.tree import (
     literal,
     names,
     symbols,
+    walk,
 )
 from reports.documents.values import NoNumber, Quantity, ShapeClash, Undefined
 from reports.documents.writing import written
@@ -156,12 +159,28 @@ def compare(left: Link, right: Link, environment: Environment) -> Pair | None:
         if first is None and not clash:
             reason = _undefined(left, environment)
             return Pair(left, right, "no", PLAIN, None, reason, undefined=True) if reason else None
+    if found is None and side(left) == "numeric" and literal(right.node):
+        found = _rounded_on_the_way(left, right, environment)
     if found is not None:
         return found
     certain = certainly_known(left.node, environment)
     if not literal(right.node):
         certain = certain and certainly_known(right.node, environment)
     return Pair(left, right, "no", PLAIN, first, "" if first is not None else clash, certain)
+
+
+def _rounded_on_the_way(left: Link, right: Link, environment: Environment) -> Pair | None:
+    """Returns the agreement that comes from rounding a function or fraction before going on."""
+    inner = (n for n in walk(left.node) if n is not left.node and isinstance(n, (Call, Divide)))
+    if not any(True for _ in inner) or display.stated(right.node).digits.max(initial=0) < 3:
+        return None
+    for reading in ROUNDED:
+        for computed in _values(left.node, reading, environment, Context()):
+            if isinstance(computed, str):
+                continue
+            if _agreement(computed, left, right, reading, environment) == "exact":
+                return Pair(left, right, "digits", PLAIN, computed)
+    return None
 
 
 def _undefined(link: Link, environment: Environment) -> str:
@@ -197,6 +216,8 @@ def _agreement(
 ) -> display.Agreement | None:
     if literal(right.node):
         shown_value = display.stated(right.node)
+        if not computed.shape and _is_interval(right.node):
+            return None
         return display.agreement(computed, shown_value, approximate=right.relation == "≈")
     agreement: display.Agreement | None = None
     for other in _values(right.node, reading, environment, Context()):
@@ -211,6 +232,11 @@ def _agreement(
             return "digits" if 1 / MAGNITUDE < ratio < MAGNITUDE else "no"
     rounded = agreement and _rounded(computed, left, right, reading, environment)
     return "digits" if rounded else agreement
+
+
+def _is_interval(node: Node) -> bool:
+    """Whether a literal may be an interval, as (0.52, 0.86) is."""
+    return isinstance(node, Array) and node.flat and len(node.rows[0]) == 2
 
 
 MAGNITUDE = 10**0.5
@@ -391,13 +417,16 @@ class WrongSubstitution:
 
 def substitutions(left: Link, right: Link, environment: Environment) -> Iterator[WrongSubstitution]:
     """Yields the names of a symbolic side that are replaced by a value they never had."""
-    for item in unify(left.node, right.node) or ():
-        if not literal(item.by):
-            continue
-        versions = environment.versions(item.name) or _computed(item.name, environment)
+    items = [item for item in unify(left.node, right.node) or () if literal(item.by)]
+    found = [(item, environment.versions(item.name)) for item in items]
+    others = [item for item, versions in found if not versions and isinstance(item.name, Symbol)]
+    for item, known in found:
+        versions = known or _computed(item.name, environment)
         used = display.stated(item.by)
         if not versions or any(_could_be(v, used) for v in versions):
             continue
+        if others and len(found) - len(others) == 1:
+            continue  # other names have values that are not known here: letters are used anew
         if not all(environment.same_run(v) for v in versions):
             continue
         yield WrongSubstitution(written(item.name), used, versions[0])

@@ -31,6 +31,14 @@ class Draw:
     Attributes:
         values: what was drawn, by key.
         guessed: the names about whose shape nothing is known.
+
+    Args:
+        definitions: the definitions in force.
+        formula: the claim beside them.
+        environment: what the document has said.
+        seed: chooses the values.
+        free: the letters that run in the claim.
+        own: whether names with a value in the document have that one.
     """
 
     def __init__(
@@ -40,8 +48,11 @@ class Draw:
         environment: Environment,
         seed: int,
         free: frozenset[str] = frozenset(),
+        *,
+        own: bool = False,
     ) -> None:
         self.environment = environment
+        self._own = own
         self.values: dict[str, Quantity] = {}
         self.guessed: set[str] = set()
         self._shapes = shapes(definitions, formula, free)
@@ -89,6 +100,8 @@ class Draw:
 
     def _value(self, node: Symbol) -> Quantity:
         known = self.environment.versions(node)
+        if self._own and known:
+            return known[0].value
         shape = known[0].value.shape if known else self._shapes.get(node.key, ())
         if node.key in COUNTS and not shape:
             return values.quantity(float(self._length))

@@ -20,12 +20,14 @@ class Reading:
         broadcast: whether a vector beside a matrix stands for each row or column; "" is strict.
         sigma: the activation that σ and f stand for; "" is what the document says.
         rate: whether the learning rate is applied.
+        decimals: to how many a value of a function or a fraction is rounded on the way.
     """
 
     product: ProductReading = "matrix"
     broadcast: Literal["", "rows", "columns"] = ""
     sigma: str = ""
     rate: bool = True
+    decimals: int | None = None
 
     @property
     def name(self) -> str:
@@ -50,6 +52,9 @@ _PRODUCTS: Mapping[str, str] = {
 }
 
 PLAIN = Reading()
+
+ROUNDED: tuple[Reading, ...] = tuple(replace(PLAIN, decimals=n) for n in (4, 3))
+"""Readings with values rounded on the way that are not shown."""
 
 BENIGN: tuple[Reading, ...] = (
     PLAIN,

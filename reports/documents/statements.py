@@ -50,7 +50,8 @@ def statements(text: str, offset: int = 0, conventions: Conventions | None = Non
     conventions = conventions or Conventions()
     try:
         tokens = _expanded(tokenize(text, offset), conventions.macros)
-        parts = list(_joined(_split(tokens)))
+        breaks = _line_breaks(tokens, text, offset)
+        parts = list(_joined(_split(tokens, breaks)))
     except NotRead as problem:
         span = problem.span or (offset, offset + len(text))
         return [Chain((), (Unread(span, str(problem)),))]
@@ -160,12 +161,61 @@ def _filled(body: str, arguments: list[list[Token]], span: Span) -> list[Token]:
     return out
 
 
-def _split(tokens: Sequence[Token]) -> Iterator[_Part]:
-    """Yields the parts between rows, commas, arrows and words, outside of brackets."""
+def _line_breaks(tokens: Sequence[Token], text: str, offset: int) -> frozenset[int]:
+    """Returns the tokens at which a line begins."""
+    starts = [token.span[0] - offset for token in tokens]
+    return frozenset(
+        at
+        for at in range(1, len(tokens))
+        if starts[at - 1] < starts[at] and "\n" in text[starts[at - 1] : starts[at]]
+    )
+
+
+def _begins_equation(tokens: Sequence[Token], at: int, breaks: frozenset[int]) -> bool:
+    """Whether a line is an equation of its own: it has a relation, and does not begin with one."""
+    first = tokens[at]
+    if first.text in {"+", "-", "&", *PRODUCTS} or first.type in {"close", "number"}:
+        return False
+    if _relation(tokens, at)[0] is not None:
+        return False
+    nested = 0
+    for i in range(at, len(tokens)):
+        token = tokens[i]
+        if (i in breaks and i > at) or token.text == "\\":
+            return False
+        nested += token.type == "open" or token.text in _OPEN or token.text == "begin"
+        nested -= token.type == "close" or token.text in _CLOSE or token.text == "end"
+        if nested < 0:
+            return False
+        if nested == 0 and token.text == "&":
+            return False
+        if nested == 0 and _relation(tokens, i)[0] is not None:
+            return True
+    return False
+
+
+def _is_whole(tokens: Sequence[Token]) -> bool:
+    """Whether tokens are an equation that does not go on: with a relation, and no sign at its end."""
+    if not tokens or not _has_relation(tokens):
+        return False
+    last = len(tokens) - 1
+    ends = tokens[last].text in {"+", "-", *PRODUCTS} or _relation(tokens, last)[0] is not None
+    return not ends
+
+
+def _split(tokens: Sequence[Token], breaks: frozenset[int]) -> Iterator[_Part]:
+    """Yields the parts between rows, commas, arrows and words, outside of brackets.
+
+    A line with an equation of its own is a row too where the line before ends with one.
+    """
     part = _Part([])
     depth, matrices, at = 0, 0, 0
     while at < len(tokens):
         token = tokens[at]
+        if at in breaks and depth == matrices == 0 and _is_whole(part.tokens):
+            if _begins_equation(tokens, at, breaks):
+                yield part
+                part = _Part([])
         if token.type == "command" and token.text in {"begin", "end"}:
             name, after = _environment(tokens, at)
             if name in ROWS:

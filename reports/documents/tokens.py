@@ -90,7 +90,8 @@ SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ᵀˡⁿᵗ", "0123456
 HATS = {"ŷ": ("hat", "y"), "ȳ": ("bar", "y"), "ẑ": ("hat", "z"), "x̂": ("hat", "x")}
 
 _TOKEN = re.compile(
-    r"(?P<wide>(?:\\[;:> ]\s*){2,})|(?P<space>[ \t\n~]+|\\[,;:!> ]|\\(?:left|right)\s*\.|\\hspace\*?\{[^{}]{0,20}\}"
+    r"(?P<wide>(?:\\[;:> ]\s*){2,})"
+    r"|(?P<space>[ \t\n~]+|\\[,;:!> ]|\\(?:left|right)\s*\.|\\hspace\*?\{[^{}]{0,20}\}"
     r"|\\(?:quad|qquad|displaystyle|textstyle|limits|nolimits"
     r"|left|right|middle|big|Big|bigg|Bigg|bigl|bigr|Bigl|Bigr|biggl|biggr|nonumber|notag"
     r"|scriptstyle|hfill|noindent|mathstrut|,)(?![A-Za-z]))"
