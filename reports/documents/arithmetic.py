@@ -135,7 +135,7 @@ def _missing(chain: Chain, environment: Environment) -> str:
 
 
 def _claims(pair: Pair, chain: Chain, environment: Environment, source: Source) -> Iterator[Claim]:
-    wrong = list(substitutions(pair.left, pair.right, environment))
+    wrong = list(substitutions(pair.left, pair.right, chain, environment))
     if pair.agreement != "no" and not wrong:
         yield _agreed(pair, chain, environment, source)
         return

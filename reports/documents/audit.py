@@ -167,6 +167,7 @@ class _Reader:
 
     def _formula(self, part: Formula, source: Source) -> None:
         self._formulas += 1
+        self._environment.at = source.place(part.start)
         for chain in self._chains[id(part)]:
             self._statements += len(chain.links) > 1 or bool(chain.unread)
             if read_role(part, chain, source, self._environment):

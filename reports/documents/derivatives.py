@@ -358,7 +358,7 @@ def _said(target: Derivative, outcome: Outcome) -> str:
     if claimed is None or true is None or model is None or at is None:
         return ""
     if not values.same_shape(claimed, true):
-        if not outcome.known_shapes:
+        if not outcome.known_shapes or not claimed.shape:
             return ""
         shapes_ = values.size(true.shape), values.size(claimed.shape)
         return f"{shown(target)} is {shapes_[0]}, the formula gives {shapes_[1]}"

@@ -93,8 +93,11 @@ def agreement(computed: Quantity, shown: Stated, *, approximate: bool = False) -
     if (good | (cut & (unit > 0))).all():
         return "digits"
     enough = shown.digits.reshape(-1) >= FEWEST_DIGITS
-    soft = np.abs(entries - value) <= bar + (0.5 + SOFT_UNITS) * unit
-    return "digits" if (good | (soft & enough)).all() else "no"
+    off = np.abs(entries - value)
+    soft = (off <= bar + (0.5 + SOFT_UNITS) * unit) & enough
+    if approximate:
+        soft |= off <= bar + unit
+    return "digits" if (good | soft).all() else "no"
 
 
 def close(a: Quantity, b: Quantity) -> bool:

@@ -30,6 +30,8 @@ Provenance = Literal["given", "stated", "updated"]
 
 MOST_VERSIONS = 6
 MOST_CHOICES = 32
+NEAR = 120
+"""So many lines away a letter may still stand for what it stood for under another heading."""
 
 ROLES: Mapping[str, tuple[str, ...]] = {
     "input": ("x", "X", "A_0", "a_0", "a^0", "A^0", "Z_0", "z_0", "h_0", "h^0", "H_0", "i"),
@@ -88,6 +90,8 @@ class Environment:
     functions_named: frozenset[str] = frozenset()
     starts: list[int] = field(default_factory=list)
     headings: dict[int, str] = field(default_factory=dict)
+    at: Place = field(default_factory=lambda: Place(1, 1))
+    chapter: int = 0
     forms: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def enter(self, level: int, heading: str) -> None:
@@ -95,6 +99,8 @@ class Environment:
         self.section += 1
         if level < 7:
             self.forms = {}
+        if level < 3:
+            self.chapter = self.section
         self.headings = {k: text for k, text in self.headings.items() if k < level}
         self.headings[level] = heading
 
@@ -110,6 +116,12 @@ class Environment:
                 versions[-1] = replace(entry, wrong=entry.wrong or versions[-1].wrong)
                 return
         versions.append(entry)
+
+    def is_near(self, entry: Entry) -> bool:
+        """Whether a value stands close by, or under the same heading: letters are used anew."""
+        line, cell = self.at.line, self.at.cell
+        close = entry.place.cell == cell and line - entry.place.line <= NEAR
+        return close or cell is not None or entry.section >= self.chapter
 
     def same_run(self, entry: Entry) -> bool:
         """Whether no other example, sample or iteration begins between a value and here."""

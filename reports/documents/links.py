@@ -94,6 +94,7 @@ def pairs(chain: Chain, environment: Environment) -> Iterator[Pair]:
         links = links[1:]
     before: Link | None = None
     earlier: Link | None = None
+    hidden: Link | None = None
     for link in links:
         if before is not None:
             pair = compare(before, link, environment)
@@ -101,11 +102,14 @@ def pairs(chain: Chain, environment: Environment) -> Iterator[Pair]:
                 pair = None
             if pair is not None and pair.agreement == "no" and earlier is not None:
                 pair = _carried(earlier, pair, environment)
+            if pair is not None and pair.agreement == "no" and _has_figures(hidden):
+                pair = replace(pair, certain=_is_far(pair, environment))
             if pair is not None:
                 yield pair
                 earlier = before
             elif not _has_value(link, environment):
                 continue
+        hidden = before if before is not None and not _has_value(before, environment) else None
         before = link
 
 
@@ -117,6 +121,17 @@ def _is_condition(left: Link, right: Link, chain: Chain) -> bool:
     if node is None or left is chain.links[0]:
         return True
     return isinstance(node, Symbol) and isinstance(left.node, Symbol)
+
+
+def _has_figures(link: Link | None) -> bool:
+    """Whether a side without a value has figures, of which the next one may show fewer digits."""
+    return link is not None and any(isinstance(n, Number) and n.value > 9 for n in walk(link.node))
+
+
+def _is_far(pair: Pair, environment: Environment) -> bool:
+    """Whether a value is wrong also if all figures before it are rounded."""
+    again = compare(pair.left, pair.right, environment.loose())
+    return again is None or again.agreement == "no"
 
 
 def _has_value(link: Link, environment: Environment) -> bool:
@@ -272,7 +287,7 @@ def certainly_known(node: Node, environment: Environment) -> bool:
     """Whether every name of a tree has one value only, so that nothing can be mixed up."""
     for name in names(node):
         versions = environment.versions(name)
-        if not all(environment.same_run(v) for v in versions):
+        if not all(environment.same_run(v) and environment.is_near(v) for v in versions):
             return False
         if len({repr(v.value.value.tolist()) for v in versions}) > 1:
             return False
@@ -359,6 +374,8 @@ def changed_constants(left: Node, right: Node) -> Iterator[tuple[Number, Node]]:
 
 def _is_copy(left: Node, right: Node) -> bool:
     left, right = signed(left)[1], signed(right)[1]
+    if isinstance(left, Symbol) and left.key in {"e", "pi"}:
+        return False
     if isinstance(left, (Symbol, Derivative, Number)):
         return literal(right)
     if type(left) is not type(right):
@@ -415,8 +432,12 @@ class WrongSubstitution:
         )
 
 
-def substitutions(left: Link, right: Link, environment: Environment) -> Iterator[WrongSubstitution]:
+def substitutions(
+    left: Link, right: Link, chain: Chain, environment: Environment
+) -> Iterator[WrongSubstitution]:
     """Yields the names of a symbolic side that are replaced by a value they never had."""
+    if subject(chain) is None and len(chain.links) == 2:
+        return  # an equation that is rather asked for: 1/β = 1/2
     items = [item for item in unify(left.node, right.node) or () if literal(item.by)]
     found = [(item, environment.versions(item.name)) for item in items]
     others = [item for item, versions in found if not versions and isinstance(item.name, Symbol)]
@@ -427,7 +448,7 @@ def substitutions(left: Link, right: Link, environment: Environment) -> Iterator
             continue
         if others and len(found) - len(others) == 1:
             continue  # other names have values that are not known here: letters are used anew
-        if not all(environment.same_run(v) for v in versions):
+        if not all(environment.same_run(v) and environment.is_near(v) for v in versions):
             continue
         yield WrongSubstitution(written(item.name), used, versions[0])
 

@@ -90,4 +90,4 @@ def _candidates(name: str, environment: Environment) -> tuple[str, ...]:
     own = environment.activations[:1]
     if name not in environment.functions and environment.activation(name) == name:
         return own
-    return (*own, *(a for a in ("sigmoid", "tanh", "softplus") if a not in own))
+    return (*own, *(a for a in ("sigmoid", "tanh", "softplus", "relu") if a not in own))

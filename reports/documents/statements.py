@@ -195,7 +195,7 @@ def _begins_equation(tokens: Sequence[Token], at: int, breaks: frozenset[int]) -
 
 
 def _is_whole(tokens: Sequence[Token]) -> bool:
-    """Whether tokens are an equation that does not go on: with a relation, and no sign at its end."""
+    """Whether tokens are an equation that is complete: with a relation, and no sign at its end."""
     if not tokens or not _has_relation(tokens):
         return False
     last = len(tokens) - 1
@@ -240,6 +240,8 @@ def _split(tokens: Sequence[Token], breaks: frozenset[int]) -> Iterator[_Part]:
                 at = _after_argument(tokens, at + 1)
                 continue
             elif token.type == "command" and token.text in {"boxed", "fbox", "underline"}:
+                if part.tokens and part.tokens[-1].text == "^":
+                    part.tokens.append(token)
                 at += 1
                 continue
             elif depth == 0 and _separates(token):
