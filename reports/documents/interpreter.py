@@ -1,0 +1,523 @@
+"""Python code of a document, evaluated node by node from its syntax tree and never run.
+
+Assignments, functions, classes, loops over what is known, arithmetic, and the calls of
+`numpy_calls`. Everything else is "not read"; steps, nesting and sizes are limited.
+"""
+
+import ast
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from reports.documents.numpy_calls import (
+    BUILTINS,
+    FUNCTIONS,
+    METHODS,
+    ON_DICTIONARIES,
+    ON_LISTS,
+    NotReadable,
+    drawn,
+    small,
+)
+
+MOST_STEPS = 20_000
+DEEPEST = 12
+MODULES = frozenset(("np", "numpy"))
+
+OPERATORS: Mapping[type, Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.MatMult: operator.matmul,
+}
+COMPARISONS: Mapping[type, Callable[[Any, Any], Any]] = {
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Is: operator.is_,
+    ast.IsNot: operator.is_not,
+    ast.In: lambda a, b: a in b,
+    ast.NotIn: lambda a, b: a not in b,
+}
+
+
+@dataclass(frozen=True)
+class Program:
+    """The functions, classes and constants of a document's code so far."""
+
+    functions: dict[str, ast.FunctionDef] = field(default_factory=dict)
+    classes: dict[str, ast.ClassDef] = field(default_factory=dict)
+    constants: dict[str, float] = field(default_factory=dict)
+
+    def add(self, tree: ast.Module) -> None:
+        """Takes in what a block defines."""
+        for node in tree.body:
+            match node:
+                case ast.FunctionDef(name=name):
+                    self.functions[name] = node
+                case ast.ClassDef(name=name):
+                    self.classes[name] = node
+                case ast.Assign(
+                    targets=[ast.Name(id=name)], value=ast.Constant(value=int() | float() as value)
+                ) if abs(value) < 1e9:
+                    self.constants[name] = value
+
+    def method(self, name: str, method: str, depth: int = 0) -> ast.FunctionDef | None:
+        """Returns a method of a class, its own or that of a base in the document."""
+        node = self.classes.get(name)
+        if node is None or depth > DEEPEST:
+            return None
+        for item in node.body:
+            if isinstance(item, ast.FunctionDef) and item.name == method:
+                return item
+        for base in node.bases:
+            found = self.method(base.id, method, depth + 1) if isinstance(base, ast.Name) else None
+            if found is not None:
+                return found
+        return None
+
+
+@dataclass
+class Instance:
+    """An object of a class of the document."""
+
+    kind: str
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Lambda:
+    node: ast.Lambda
+    scope: Mapping[str, Any]
+
+
+class _Return(Exception):
+    def __init__(self, value: Any) -> None:
+        super().__init__()
+        self.value = value
+
+
+class Interpreter:
+    """Evaluates whitelisted syntax.
+
+    Attributes:
+        trace: the names of the function that was called with `traced`, as it left them.
+        order: their assignments in order.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._steps = 0
+        self._depth = 0
+        self._rng = np.random.default_rng(9)
+        self.trace: dict[str, Any] = {}
+        self.order: list[tuple[str, ast.AST]] = []
+
+    # ------------------------------------------------------------ functions and objects
+
+    def call(self, name: str, arguments: Mapping[str, Any], *, traced: bool = False) -> Any:
+        """Returns what a function of the document returns."""
+        return self._run(self._program.functions[name], dict(arguments), traced=traced)
+
+    def create(self, kind: str, arguments: Mapping[str, Any]) -> Instance:
+        """Returns an object of a class of the document."""
+        instance = Instance(kind)
+        init = self._program.method(kind, "__init__")
+        if init is not None:
+            self._run(init, {init.args.args[0].arg: instance, **arguments})
+        return instance
+
+    def invoke(self, instance: Instance, method: str, arguments: Sequence[Any]) -> Any:
+        """Returns what a method of an object returns."""
+        node = self._program.method(instance.kind, method)
+        if node is None:
+            raise NotReadable(f"a method {method} that is not known")
+        return self._run(node, self._bound(node, [instance, *arguments], {}))
+
+    def _bound(
+        self, node: ast.FunctionDef, values: Sequence[Any], named: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Returns the parameters of a function with their values, defaults filled in."""
+        if node.args.vararg or node.args.kwarg or node.args.posonlyargs:
+            raise NotReadable("a function of any number of arguments")
+        parameters = [a.arg for a in (*node.args.args, *node.args.kwonlyargs)]
+        scope = dict(zip(parameters, values, strict=False)) | dict(named)
+        first = len(node.args.args) - len(node.args.defaults)
+        defaults = dict(zip(parameters[first:], node.args.defaults, strict=False))
+        defaults |= {
+            a.arg: d
+            for a, d in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+            if d is not None
+        }
+        for parameter in parameters:
+            if parameter not in scope:
+                if parameter not in defaults:
+                    raise NotReadable("a call with other arguments than the function has")
+                scope[parameter] = self._value(defaults[parameter], {})
+        if len(values) > len(node.args.args) or set(scope) != set(parameters):
+            raise NotReadable("a call with other arguments than the function has")
+        return scope
+
+    def _run(self, node: ast.FunctionDef, scope: dict[str, Any], *, traced: bool = False) -> Any:
+        if node.decorator_list:
+            raise NotReadable("a decorated function")
+        parameters = [a.arg for a in node.args.args]
+        if set(parameters) - set(scope):
+            scope = self._bound(node, [], scope)
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise NotReadable("functions that call each other too deep")
+        try:
+            self._body(node.body, scope, traced)
+        except _Return as result:
+            return result.value
+        finally:
+            self._depth -= 1
+            if traced:
+                self.trace = scope
+        return None
+
+    # ------------------------------------------------------------ statements
+
+    def _body(self, statements: Sequence[ast.stmt], scope: dict[str, Any], traced: bool) -> None:
+        for statement in statements:
+            self._step()
+            match statement:
+                case ast.Expr(value=ast.Constant()) | ast.Pass() | ast.Assert():
+                    continue
+                case ast.Expr(value=ast.Call() as call):
+                    if not _is_of_super(call):
+                        self._value(call, scope)
+                case ast.Assign(targets=targets, value=value):
+                    found = self._value(value, scope)
+                    for target in targets:
+                        self._assign(target, found, scope)
+                    self._note(targets, statement, traced)
+                case ast.AnnAssign(target=target, value=ast.expr() as value):
+                    self._assign(target, self._value(value, scope), scope)
+                    self._note([target], statement, traced)
+                case ast.AugAssign(target=target, op=op, value=value):
+                    self._augment(target, op, self._value(value, scope), scope)
+                    self._note([target], statement, traced)
+                case ast.Return(value=value):
+                    raise _Return(None if value is None else self._value(value, scope))
+                case ast.If(test=test, body=body, orelse=orelse):
+                    branch = body if self._truth(self._value(test, scope)) else orelse
+                    self._body(branch, scope, traced)
+                case ast.For(target=target, iter=items, body=body, orelse=[]):
+                    for item in self._items(self._value(items, scope)):
+                        self._assign(target, item, scope)
+                        self._body(body, scope, traced)
+                case _:
+                    raise NotReadable(f"a statement of the kind {type(statement).__name__}")
+
+    def _note(self, targets: Sequence[ast.expr], statement: ast.stmt, traced: bool) -> None:
+        if traced and len(targets) == 1 and isinstance(targets[0], ast.Name):
+            self.order.append((targets[0].id, statement))
+
+    def _step(self) -> None:
+        self._steps += 1
+        if self._steps > MOST_STEPS:
+            raise NotReadable("it takes too many steps")
+
+    def _truth(self, value: Any) -> bool:
+        if np.size(value) != 1 and not isinstance(value, (list, tuple, dict, str)):
+            raise NotReadable("a decision on an array")
+        return bool(value)
+
+    def _items(self, value: Any) -> list[Any]:
+        if isinstance(value, Instance) or not isinstance(
+            value, (list, tuple, dict, range, np.ndarray)
+        ):
+            raise NotReadable("a loop over something unknown")
+        return list(value)
+
+    def _assign(self, target: ast.expr, value: Any, scope: dict[str, Any]) -> None:
+        match target:
+            case ast.Name(id=name):
+                scope[name] = value
+            case ast.Tuple(elts=targets) | ast.List(elts=targets):
+                items = self._items(value)
+                if len(items) != len(targets) or any(isinstance(t, ast.Starred) for t in targets):
+                    raise NotReadable("an assignment to several targets")
+                for inner, item in zip(targets, items, strict=True):
+                    self._assign(inner, item, scope)
+            case ast.Attribute(value=owner, attr=name):
+                instance = self._value(owner, scope)
+                if not isinstance(instance, Instance):
+                    raise NotReadable("an attribute of something unknown")
+                instance.attributes[name] = value
+            case ast.Subscript(value=owner, slice=at):
+                container = self._value(owner, scope)
+                if not isinstance(container, (list, dict, np.ndarray)):
+                    raise NotReadable("an entry of something unknown")
+                container[self._index(at, scope)] = value
+                small(container)
+            case _:
+                raise NotReadable("an assignment to something unknown")
+
+    def _augment(
+        self, target: ast.expr, op: ast.operator, value: Any, scope: dict[str, Any]
+    ) -> None:
+        if type(op) not in OPERATORS or isinstance(target, (ast.Tuple, ast.List)):
+            raise NotReadable("an augmented assignment")
+        before = self._value(target, scope)
+        after = small(OPERATORS[type(op)](before, value))
+        if isinstance(before, np.ndarray) and before.dtype.kind == "f":
+            before[...] = after  # as NumPy does: in place, also for other names of the array
+            after = before
+        self._assign(target, after, scope)
+
+    # ------------------------------------------------------------ expressions
+
+    def _value(self, node: ast.expr, scope: Mapping[str, Any]) -> Any:
+        self._step()
+        match node:
+            case ast.Constant(value=bool() | None | str() as value):
+                return value
+            case ast.Constant(value=int() | float() as value) if abs(value) < 1e12:
+                return value
+            case ast.Name(id=name):
+                return self._name(name, scope)
+            case ast.Tuple(elts=items):
+                return tuple(self._value(item, scope) for item in items)
+            case ast.List(elts=items):
+                return [self._value(item, scope) for item in items]
+            case ast.Dict(keys=keys, values=values) if None not in keys:
+                return {
+                    self._value(k, scope): self._value(v, scope)
+                    for k, v in zip(keys, values, strict=True)
+                    if k is not None
+                }
+            case ast.UnaryOp(op=op, operand=operand):
+                return self._unary(op, self._value(operand, scope))
+            case ast.BinOp(left=left, op=ast.Pow(), right=right):
+                power = FUNCTIONS["power"]
+                return small(power(self._value(left, scope), self._value(right, scope)))
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
+                a, b = self._value(left, scope), self._value(right, scope)
+                return self._combined(type(op), a, b)
+            case ast.BoolOp(op=op, values=values):
+                found: Any = None
+                for value in values:
+                    found = self._value(value, scope)
+                    if self._truth(found) == isinstance(op, ast.Or):
+                        break
+                return found
+            case ast.Compare(left=left, ops=ops, comparators=others):
+                return self._compared(self._value(left, scope), ops, others, scope)
+            case ast.IfExp(test=test, body=body, orelse=orelse):
+                chosen = body if self._truth(self._value(test, scope)) else orelse
+                return self._value(chosen, scope)
+            case ast.Attribute(value=value, attr=name):
+                return self._attribute(value, name, scope)
+            case ast.Subscript(value=value, slice=at):
+                container = self._value(value, scope)
+                if not isinstance(container, (list, tuple, dict, np.ndarray, str)):
+                    raise NotReadable("an entry of something unknown")
+                return small(container[self._index(at, scope)])
+            case ast.JoinedStr(values=parts):
+                return "".join(self._text(part, scope) for part in parts)
+            case ast.Lambda():
+                return _Lambda(node, scope)
+            case ast.ListComp(elt=element, generators=[ast.comprehension(ifs=[], is_async=0) as g]):
+                inner = dict(scope)
+                found_items = []
+                for item in self._items(self._value(g.iter, scope)):
+                    self._assign(g.target, item, inner)
+                    found_items.append(self._value(element, inner))
+                return small(found_items)
+            case ast.Call():
+                return small(self._called(node, scope))
+        raise NotReadable(f"an expression of the kind {type(node).__name__}")
+
+    def _name(self, name: str, scope: Mapping[str, Any]) -> Any:
+        if name in scope:
+            return scope[name]
+        if name in self._program.constants:
+            return self._program.constants[name]
+        if name in self._program.functions:
+            return self._program.functions[name]
+        raise NotReadable(f"the name {name[:30]}, which is not known")
+
+    def _unary(self, op: ast.unaryop, value: Any) -> Any:
+        match op:
+            case ast.USub():
+                return -value
+            case ast.UAdd():
+                return value
+            case ast.Not():
+                return not self._truth(value)
+            case ast.Invert() if isinstance(value, np.ndarray) and value.dtype.kind == "b":
+                return ~value
+        raise NotReadable("a sign before something unknown")
+
+    def _combined(self, op: type, a: Any, b: Any) -> Any:
+        text = isinstance(a, str) and isinstance(b, str) and op is ast.Add
+        lists = isinstance(a, list | tuple) and type(a) is type(b) and op is ast.Add
+        many = isinstance(a, list) and isinstance(b, int) and op is ast.Mult and b < 100
+        for value in (a, b):
+            plain = isinstance(value, int | float | np.ndarray | np.generic)
+            if not plain and not (text or lists or many):
+                raise NotReadable("arithmetic with something other than numbers")
+        return small(OPERATORS[op](a, b))
+
+    def _compared(
+        self,
+        left: Any,
+        ops: Sequence[ast.cmpop],
+        others: Sequence[ast.expr],
+        scope: Mapping[str, Any],
+    ) -> Any:
+        if len(ops) != 1 or isinstance(left, Instance):
+            raise NotReadable("a comparison of several things")
+        right = self._value(others[0], scope)
+        return small(COMPARISONS[type(ops[0])](left, right))
+
+    def _text(self, part: ast.expr, scope: Mapping[str, Any]) -> str:
+        if isinstance(part, ast.Constant):
+            return str(part.value)
+        if isinstance(part, ast.FormattedValue) and part.format_spec is None:
+            value = self._value(part.value, scope)
+            if isinstance(value, int | str):
+                return str(value)
+        return ""
+
+    def _attribute(self, owner: ast.expr, name: str, scope: Mapping[str, Any]) -> Any:
+        if isinstance(owner, ast.Name) and owner.id in MODULES and owner.id not in scope:
+            if name == "newaxis":
+                return None
+            if name == "pi":
+                return float(np.pi)
+            if name in {"float32", "float64", "int64", "int32"}:
+                return name
+            raise NotReadable(f"np.{name[:30]}")
+        value = self._value(owner, scope)
+        if isinstance(value, Instance):
+            if name in value.attributes:
+                return value.attributes[name]
+            raise NotReadable(f"the attribute {name[:30]}, which is not known")
+        if name == "T":
+            return np.asarray(value).T
+        if name in {"shape", "size", "ndim"} and isinstance(value, np.ndarray):
+            return getattr(value, name)
+        raise NotReadable(f"the attribute {name[:30]}")
+
+    def _index(self, node: ast.expr, scope: Mapping[str, Any]) -> Any:
+        match node:
+            case ast.Slice(lower=lower, upper=upper, step=step):
+                return slice(
+                    *(None if n is None else self._value(n, scope) for n in (lower, upper, step))
+                )
+            case ast.Tuple(elts=items):
+                return tuple(self._index(item, scope) for item in items)
+            case ast.Constant(value=value) if value is Ellipsis:
+                return Ellipsis
+        return self._value(node, scope)
+
+    # ------------------------------------------------------------ calls
+
+    def _called(self, node: ast.Call, scope: Mapping[str, Any]) -> Any:
+        if any(isinstance(a, ast.Starred) for a in node.args):
+            raise NotReadable("a call with a list of arguments")
+        if any(k.arg is None for k in node.keywords):
+            raise NotReadable("a call with a dictionary of arguments")
+        match node.func:
+            case ast.Attribute(value=ast.Name(id=module), attr=name) if (
+                module in MODULES and module not in scope
+            ):
+                if name not in FUNCTIONS:
+                    raise NotReadable(f"np.{name[:30]}")
+                return FUNCTIONS[name](*self._arguments(node, scope), **self._options(node, scope))
+            case ast.Attribute(
+                value=ast.Attribute(value=ast.Name(id=module), attr="random"), attr=name
+            ) if module in MODULES and module not in scope:
+                options = self._options(node, scope)
+                arguments = self._arguments(node, scope)
+                if "size" in options:
+                    arguments = [0.0, 1.0, options["size"]]
+                return drawn(self._rng, name, arguments)
+            case ast.Attribute(value=owner, attr=name):
+                return self._method(self._value(owner, scope), name, node, scope)
+            case ast.Name(id=name) if name in scope:
+                return self._own(scope[name], node, scope)
+            case ast.Name(id=name) if name in self._program.functions:
+                return self._own(self._program.functions[name], node, scope)
+            case ast.Name(id=name) if name in self._program.classes:
+                return self._created(name, node, scope)
+            case ast.Name(id=name) if name in BUILTINS:
+                return BUILTINS[name](*self._arguments(node, scope), **self._options(node, scope))
+        raise NotReadable("a call of something unknown")
+
+    def _arguments(self, node: ast.Call, scope: Mapping[str, Any]) -> list[Any]:
+        return [self._value(a, scope) for a in node.args]
+
+    def _options(self, node: ast.Call, scope: Mapping[str, Any]) -> dict[str, Any]:
+        allowed = {"axis", "keepdims", "start", "size", "dtype", "out", "ddof"}
+        options = {k.arg or "": self._value(k.value, scope) for k in node.keywords}
+        if set(options) - allowed or options.get("out") is not None:
+            raise NotReadable("a call with options")
+        options.pop("dtype", None)
+        return options
+
+    def _created(self, name: str, node: ast.Call, scope: Mapping[str, Any]) -> Instance:
+        init = self._program.method(name, "__init__")
+        named = {k.arg or "": self._value(k.value, scope) for k in node.keywords}
+        values = self._arguments(node, scope)
+        if init is None:
+            return self.create(name, {})
+        bound = self._bound(init, [None, *values], named)
+        return self.create(name, {k: v for k, v in bound.items() if k != init.args.args[0].arg})
+
+    def _own(self, function: Any, node: ast.Call, scope: Mapping[str, Any]) -> Any:
+        named = {k.arg or "": self._value(k.value, scope) for k in node.keywords}
+        values = self._arguments(node, scope)
+        if isinstance(function, ast.FunctionDef):
+            return self._run(function, self._bound(function, values, named))
+        if isinstance(function, Instance):
+            for method in ("__call__", "forward"):
+                if self._program.method(function.kind, method) is not None:
+                    return self.invoke(function, method, values)
+        if isinstance(function, _Lambda) and not named:
+            parameters = [a.arg for a in function.node.args.args]
+            if len(parameters) == len(values):
+                inner = {**function.scope, **dict(zip(parameters, values, strict=True))}
+                return self._value(function.node.body, inner)
+        raise NotReadable("a call of something unknown")
+
+    def _method(self, owner: Any, name: str, node: ast.Call, scope: Mapping[str, Any]) -> Any:
+        if isinstance(owner, Instance):
+            method = self._program.method(owner.kind, name)
+            if method is None:
+                return self._own(owner.attributes.get(name), node, scope)
+            named = {k.arg or "": self._value(k.value, scope) for k in node.keywords}
+            values = [owner, *self._arguments(node, scope)]
+            return self._run(method, self._bound(method, values, named))
+        values, options = self._arguments(node, scope), self._options(node, scope)
+        if isinstance(owner, list) and name in ON_LISTS:
+            return ON_LISTS[name](owner, *values, **options)
+        if isinstance(owner, dict) and name in ON_DICTIONARIES:
+            return ON_DICTIONARIES[name](owner, *values, **options)
+        if isinstance(owner, np.ndarray | np.generic) and name in METHODS:
+            array = np.asarray(owner)
+            if name in {"reshape", "transpose"} and len(values) > 1:
+                values = [tuple(values)]
+            return METHODS[name](array, *values, **options)
+        raise NotReadable(f"the method {name[:30]}")
+
+
+def _is_of_super(call: ast.Call) -> bool:
+    """Whether a call is super().__init__(), which does nothing for a class of the document."""
+    match call.func:
+        case ast.Attribute(value=ast.Call(func=ast.Name(id="super")), attr="__init__"):
+            return True
+    return False
