@@ -7,7 +7,7 @@ row says it.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gradcheck.comparison import Outcome
+from gradcheck.comparison import FAIL_BARS, Outcome
 from gradcheck.measurement import Measurement, Probed
 from gradcheck.noise import FLOAT32_BITS
 from gradcheck.verdict import number
@@ -39,13 +39,15 @@ def _share(m: Measurement, probed: Sequence[Probed], names: tuple[str, ...]) -> 
         return None
     own += [m.walked(m.another(own[0].probe)) for _ in range(DIRECTIONS)]
     outcomes = [o for p in own for o in p.outcomes if o.claimed]
-    shares = [o.residual / o.claimed for o in outcomes]
-    mean = sum(shares) / len(shares) if shares else 0.0
+    if not outcomes:
+        return None
+    best = min(outcomes, key=lambda o: o.bar / abs(o.claimed))
+    share = best.residual / best.claimed
     near = all(
-        abs(share - mean) <= ALIKE * abs(mean) + o.bar / abs(o.claimed)
-        for share, o in zip(shares, outcomes, strict=True)
+        abs(o.residual - share * o.claimed) <= ALIKE * abs(share * o.claimed) + 2 * FAIL_BARS * o.bar
+        for o in outcomes
     )
-    return mean if near and 0 < abs(mean) <= 2 * HALF_ULP else None
+    return share if near and 0 < abs(share) <= 2 * HALF_ULP else None
 
 
 def _is_small(outcome: Outcome) -> bool:
