@@ -153,10 +153,10 @@ class Search:
             own = self.judged[part.label]
             sources = [p for p in inside.parts if _feeds(p, part)]
             given_right = sources and all(e in edges.right for p in sources for e in p.edges())
-            inputs_only = all(f.primal not in own.parameters for f in own.findings)
-            if given_right and inputs_only and astray & set(part.edges()):
+            # A parameter would have got its gradient from the cotangent that is astray.
+            if given_right and not own.parameters and astray & set(part.edges()):
                 fused |= {part.label} | {p.label for p in guilty if _feeds(part, p)}
-        return [part for part in guilty if part.label not in fused]
+        return [part for part in guilty if part.label not in fused] or guilty
 
     def _join(
         self,

@@ -66,6 +66,15 @@ def test_the_right_twin_has_no_roots(name, data, seed):
     assert verdict.status == "pass" and not verdict.roots, str(verdict)
 
 
+def test_neighbours_whose_mistakes_cancel_are_both_named():
+    twice = {1: FAULTS["input negated"], 2: FAULTS["input negated"]}
+    for seed in range(3):
+        network, args = in_a_row(4, twice)
+        verdict = gradcheck.check(network, *args, seed=seed)
+        assert {f.primal for f in verdict.findings} == {"layers[1].W", "layers[1].b"}
+        assert [root.path for root in verdict.roots] == ["layers[2]", "layers[1]"], str(verdict)
+
+
 @pytest.mark.parametrize("wrong", [0, 1, 2])
 def test_a_network_is_left_as_it_was(wrong):
     network, args = in_a_row(3, {wrong: FAULTS["weights averaged"]})
