@@ -63,10 +63,10 @@ def join_root(
     name = f"{whole.label} ({whole.thing}), {_gradient(wrong[0], parameters)}"
     name = name if whole.path else f"the network itself ({whole.thing})"
     right = [part.label for part in parts if part.label not in doubts]
-    each = f"{some(right)} are right by themselves"
-    each = each if len(right) != 1 else f"{right[0]} is right by itself"
-    doubt = f" ({some(doubts)} undecided)" if doubts else ""
-    message = f"{name}: {each}{doubt}, the fault is in how they are joined. "
+    each = f"{some(right)} are right by themselves, "
+    each = each if len(right) != 1 else f"{right[0]} is right by itself, "
+    fault = f"in {some(doubts)} (undecided), or " if doubts else ""
+    message = f"{name}: {each if right else ''}the fault is {fault}in how they are joined. "
     if astray:
         message += f"The cotangent that reaches {astray[0].primal} is wrong: {astray[0].message}"
     else:

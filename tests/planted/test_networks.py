@@ -281,6 +281,7 @@ def test_what_the_budget_leaves_out_is_said():
     some = gradcheck.check(network, *args, seed=0, budget=whole.evaluations + 60)
     assert "not checked, as the budget is spent: layers" in str(some).replace("\n    ", " ")
     assert whole.roots and "budget is spent" not in str(whole)
+    assert all("(undecided), or in how they are joined" in r.message for r in some.roots)
 
 
 def test_roots_go_to_json_and_back():
