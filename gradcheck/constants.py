@@ -44,7 +44,8 @@ def _share(m: Measurement, probed: Sequence[Probed], names: tuple[str, ...]) -> 
     best = min(outcomes, key=lambda o: o.bar / abs(o.claimed))
     share = best.residual / best.claimed
     near = all(
-        abs(o.residual - share * o.claimed) <= ALIKE * abs(share * o.claimed) + 2 * FAIL_BARS * o.bar
+        abs(o.residual - share * o.claimed)
+        <= ALIKE * abs(share * o.claimed) + 2 * FAIL_BARS * o.bar
         for o in outcomes
     )
     return share if near and 0 < abs(share) <= 2 * HALF_ULP else None

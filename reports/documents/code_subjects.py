@@ -351,7 +351,8 @@ def layers(name: str, program: Program) -> Iterator[Subject]:
         return
 
     def subjects(layout: Layout) -> Iterator[Subject]:
-        for sizes in (layout.sizes, layout.sizes[::-1]):
+        n_in, n_out = layout.sizes
+        for sizes in ((n_in, n_out), (n_out, n_in)):
             try:
                 yield from _layer(name, forward, backward, program, layout, sizes)
             except FAILS:

@@ -249,9 +249,8 @@ def _assignments(target: Derivative, formula: Node) -> list[dict[str, int]]:
         return [{}]
     if len(free) > MOST_LETTERS:
         return []
-    found = [dict(zip(free, choice, strict=True)) for choice in permutations((2, 1, 3), len(free))][
-        : 2 if len(free) > 1 else 1
-    ]
+    choices = islice(permutations((2, 1, 3), len(free)), 2 if len(free) > 1 else 1)
+    found: list[dict[str, int]] = [dict(zip(free, choice, strict=True)) for choice in choices]
     if len(free) == 2 and (_deltas(formula, free) or any(_cases(formula))):
         found.append(dict.fromkeys(free, 2))
     return found
