@@ -196,30 +196,25 @@ def render(verdict: Verdict, width: int = WIDTH) -> Iterator[str]:
     """Yields the lines of the verdict's plain text: a screen at most, the worst first."""
     head = f"{verdict.status.upper()}: {verdict.subject} — "
     lines = _wrapped("", head + _summary(verdict), width, "      ", HEAD)
-    wrong, rest = list(_problems(verdict)), list(_asides(verdict))
+    wrong, rest = list(_problems(verdict)), [(*aside, "") for aside in _asides(verdict)]
     room = SCREEN - len(lines) - 1
-    kept = min(room // 4, sum(len(_wrapped(mark, text, width)) for mark, text in rest))
-    shown = _fitted(wrong, width, room - kept, _counted(verdict))
+    kept = min(room // 4, sum(len(_wrapped(mark, text, width)) for mark, text, _ in rest))
+    shown = _fitted(wrong, width, room - kept, ": {}, see findings")
     yield from lines
     yield from shown
-    yield from _fitted(rest, width, room - len(shown), "to note: see comparisons and notes")
+    yield from _fitted(rest, width, room - len(shown), " to note: see comparisons and notes")
     yield f"  seed {verdict.seed}"
 
 
-def _problems(verdict: Verdict) -> Iterator[tuple[str, str]]:
-    """Yields a mark and the text of each thing that is wrong; what others explain is counted."""
+def _problems(verdict: Verdict) -> Iterator[tuple[str, str, str]]:
+    """Yields mark, text and kind of each thing that is wrong; what others explain is left out."""
     explained = {name for root in verdict.roots for name in root.explains}
     for i, root in enumerate(verdict.roots):
-        yield "  ✗ ", f"{'also' if i else 'first'} wrong: {root.message}"
+        yield "  ✗ ", f"{'also' if i else 'first'} wrong: {root.message}", root.path
     for finding in verdict.findings:
         if finding.severity != "error" or finding.primal not in explained:
-            yield f"  {'✗' if finding.severity == 'error' else '!'} ", finding.message
-
-
-def _counted(verdict: Verdict) -> str:
-    """Returns what the findings that are not shown are said to be: their kinds, for many."""
-    kinds = list(dict.fromkeys(finding.kind for finding in verdict.findings))
-    return f"wrong ({_names(kinds, 4)}): see findings" if len(kinds) > 1 else "wrong: see findings"
+            mark = f"  {'✗' if finding.severity == 'error' else '!'} "
+            yield mark, finding.message, f"{finding.kind} {finding.primal or ''}"
 
 
 def _asides(verdict: Verdict) -> Iterator[tuple[str, str]]:
@@ -234,16 +229,32 @@ def _asides(verdict: Verdict) -> Iterator[tuple[str, str]]:
     yield from (("  · ", note) for note in verdict.notes)
 
 
-def _fitted(texts: Sequence[tuple[str, str]], width: int, room: int, more: str) -> list[str]:
+def _fitted(texts: Sequence[tuple[str, str, str]], width: int, room: int, more: str) -> list[str]:
     """Returns the lines of as many texts as there is room for, and how many more there are."""
     lines: list[str] = []
-    for i, (mark, text) in enumerate(texts):
+    for i, (mark, text, _) in enumerate(texts):
         block = _wrapped(mark, text, width)
-        last = i == len(texts) - 1
-        if len(lines) + len(block) > room - (not last):
-            return [*lines, f"  … and {len(texts) - i} more {more}"] if room > 0 else []
+        is_last = i == len(texts) - 1
+        if len(lines) + len(block) > room - (not is_last):
+            left = f"  … and {len(texts) - i} more{more.format(_kinds(texts[i:]))}"
+            return [*lines, left] if room > 0 else []
         lines += block
     return lines
+
+
+def _kinds(texts: Sequence[tuple[str, str, str]]) -> str:
+    """Returns what kinds texts are of, and which primals they are about."""
+    about: dict[str, list[str]] = {}
+    for _, _, kind in texts:
+        name, _, primal = kind.partition(" ")
+        about.setdefault(name, []).append(primal)
+    told = [
+        f"{kind} ({_names(names, 3)})"
+        if (names := [n for n in dict.fromkeys(primals) if n])
+        else kind
+        for kind, primals in about.items()
+    ]
+    return ", ".join(told[:3])
 
 
 def number(value: float, digits: int = 3) -> str:
