@@ -26,6 +26,9 @@ WIDE = "float64"
 LONG = np.finfo(np.longdouble).dtype.name
 """Long double: eleven more bits than float64 on x86, none where the platform has none."""
 
+MOST = 2**17
+"""Long double has no fast products: of 1e7 parameters it takes minutes."""
+
 LOST, ALL = 2.0**-30, 0.5
 """Digits are lost beyond this share of a number (in float32 too: its claims are judged in float64);
 in few bits, where rounding leaves little, beyond the second."""
@@ -78,9 +81,13 @@ def escalated(audited: Audit, agreement: float = AGREEMENT) -> Evaluator | None:
 
 
 def has_longer(point: Point) -> bool:
-    """Returns whether arrays can be had in long double, and have more digits then."""
-    kinds = (isinstance(x, (np.ndarray, np.generic, float)) for x in point.values())
-    return LONG != WIDE and all(kinds) and any(np.asarray(x).dtype != LONG for x in point.values())
+    """Returns whether arrays can be had in long double, have more digits then, and are not large."""
+    values = point.values()
+    if LONG == WIDE or not all(isinstance(x, (np.ndarray, np.generic, float)) for x in values):
+        return False
+    return np.sum([np.size(x) for x in values]) <= MOST and any(
+        np.asarray(x).dtype != LONG for x in values
+    )
 
 
 def lengthened(audited: Audit) -> Audit | None:
