@@ -81,7 +81,7 @@ def escalated(audited: Audit, agreement: float = AGREEMENT) -> Evaluator | None:
 
 
 def has_longer(point: Point) -> bool:
-    """Returns whether arrays can be had in long double, have more digits then, and are not large."""
+    """Returns whether arrays can be had in long double, gain digits by it, and are not large."""
     values = point.values()
     if LONG == WIDE or not all(isinstance(x, (np.ndarray, np.generic, float)) for x in values):
         return False
