@@ -453,11 +453,10 @@ def _drawn(draw: Callable[..., Any], rng: np.random.Generator) -> tuple[Any, ...
 
 
 def _check_options(budget: int | None, allow: float, points: int, seed: int | None) -> None:
-    if budget is not None and budget < 1:
-        raise InvalidInput(f"budget is {budget}: wanted at least one evaluation, or None")
-    if not 0 <= allow < 1:
-        raise InvalidInput(f"allow is {allow}: wanted a relative error from 0 to below 1")
-    if points < 1:
-        raise InvalidInput(f"points is {points}: wanted at least one point to draw")
-    if seed is not None and seed < 0:
-        raise InvalidInput(f"seed is {seed}: wanted a number from 0 on, or None for a fresh one")
+    for name, value, least in (("budget", budget, 1), ("points", points, 1), ("seed", seed, 0)):
+        is_whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+        if not (is_whole and value >= least) and not (value is None and name != "points"):
+            wanted = f"a whole number from {least} on{'' if name == 'points' else ', or None'}"
+            raise InvalidInput(f"{name} is {value!r}: wanted {wanted}")
+    if not isinstance(allow, (int, float, np.number)) or not 0 <= allow < 1:
+        raise InvalidInput(f"allow is {allow!r}: wanted a relative error from 0 to below 1")

@@ -61,6 +61,8 @@ def subject_of(
     """
     if vjp is not None and not callable(vjp):
         raise InvalidInput(f"vjp is {describe(vjp)}: wanted a function, vjp(y_bar, *primals)")
+    if inspect.isclass(thing) and hasattr(thing, "apply") and hasattr(thing, "save_for_backward"):
+        raise InvalidInput(f"{thing.__name__} is an autograd.Function: pass {thing.__name__}.apply")
     if inspect.isclass(thing) and is_layer_class(thing):
         raise InvalidInput(f"{thing.__name__} is a class: pass an instance, {thing.__name__}(...)")
     for recognises, build in ADAPTERS:

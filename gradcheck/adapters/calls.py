@@ -204,13 +204,16 @@ def forward_signature(layer: Layer, title: str) -> Callable[..., Any]:
     Raises:
         InvalidInput: there is no such method.
     """
+    if inspect.isclass(layer.thing):
+        raise InvalidInput(f"Layer got the class {layer.thing.__name__}: pass an instance of it")
     if callable(layer.forward):
         parameters = list(inspect.signature(layer.forward).parameters)[1:]
         return _named(parameters)
     name = layer.forward or _method(layer.thing, conventions.FORWARD)
     method = getattr(layer.thing, name, None) if name else None
     if not callable(method):
-        raise InvalidInput(f"{title} has no forward method: name it, gradcheck.Layer(…, forward=…)")
+        missing = f"method {layer.forward!r}" if layer.forward else "forward method"
+        raise InvalidInput(f"{title} has no {missing}: name it, gradcheck.Layer(…, forward=…)")
     return method
 
 

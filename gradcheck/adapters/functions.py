@@ -35,8 +35,7 @@ def function_subject(
     title = name or name_of(f)
     primals = primals_of(f, args, wrt)
     if not primals.wrt:
-        names = ", ".join(map(repr, primals.trees))
-        raise InvalidInput(f"nothing to differentiate: wrt names none of the primals {names}")
+        raise InvalidInput(nothing_to_differentiate(primals))
     function, pullback, interleaved = (
         _of_rule(f, primals, title) if vjp is None else _of_pair(f, vjp, primals, title)
     )
@@ -86,6 +85,12 @@ def called_with(args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
     """
     named = [f"{name}={describe(value)}" for name, value in kwargs.items()]
     return ", ".join([*map(describe, args), *named])
+
+
+def nothing_to_differentiate(primals: Primals) -> str:
+    """Returns what to say where no primal is differentiated."""
+    given = ", ".join(f"{name!r} is {describe(tree)}" for name, tree in primals.trees.items())
+    return f"nothing to differentiate: {given}; wanted a floating array that wrt does not leave out"
 
 
 Calls = tuple[

@@ -17,7 +17,7 @@ from gradcheck.adapters import conventions
 from gradcheck.adapters.calls import Layer, Methods, forward_signature, methods_of
 from gradcheck.adapters.functions import call, name_of, scaled
 from gradcheck.adapters.objects import Place, attributes, cloned, resets
-from gradcheck.adapters.parameters import Gradient, discovered, explicit
+from gradcheck.adapters.parameters import Found, Gradient, discovered, explicit, named
 from gradcheck.adapters.placing import detached, guessed, placed, updates, value_at
 from gradcheck.adapters.primals import (
     Primals,
@@ -170,6 +170,7 @@ def _plan(layer: Layer, pristine: Any, methods: Methods, primals: Primals, title
         rewritten = _rewritten(pristine, methods, primals)
         found = discovered(pristine, after, rewritten)
         decayed = _decayed(pristine, after, rewritten, methods, primals)
+        found |= named(found, layer.gradients, after)
     inputs, found, misfits = placed(returned, primals, found, pristine, after)
     warm = cloned(pristine)
     methods.forward(warm, args)
@@ -202,15 +203,15 @@ def _plan(layer: Layer, pristine: Any, methods: Methods, primals: Primals, title
     return Plan(inputs, homes, (*misfits, *problems, *decayed), undecided, tuple(notes))
 
 
-def _unplaced(
-    pristine: Any, found: Mapping[str, Any], methods: Methods, args: tuple[Any, ...]
-) -> list[str]:
+def _unplaced(pristine: Any, found: Found, methods: Methods, args: tuple[Any, ...]) -> list[str]:
     """Returns the arrays that the output depends on and that are no parameter."""
     everything = discovered(pristine, pristine, set(), every_array=True)
+    known = [place.get(pristine) for place, _ in found.values()]
     names = []
     for name, (place, _) in everything.items():
         value = value_at(place, pristine)
-        if name in found or not isinstance(value, np.ndarray):
+        is_known = name in found or any(place.get(pristine) is x for x in known)
+        if is_known or not isinstance(value, np.ndarray):
             continue
         outcomes = []
         for other in (value, value + (1.0 + np.abs(value)) / 2):

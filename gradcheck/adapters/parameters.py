@@ -88,6 +88,29 @@ def explicit(
     return found
 
 
+def named(
+    found: Found,
+    gradients: Mapping[str, str] | Callable[[Any], Mapping[str, Any]] | None,
+    after: Any,
+) -> Found:
+    """Returns those discovered parameters whose gradients the user named, with these.
+
+    Raises:
+        InvalidInput: a gradient is named for what is no parameter.
+    """
+    if gradients is None:
+        return {}
+    names = gradients(after) if callable(gradients) else gradients
+    unknown = [name for name in names if name not in found]
+    if unknown:
+        known = ", ".join(map(repr, found)) or "none"
+        raise InvalidInput(
+            f"gradients names {unknown[0]!r}, and there is no such parameter: found were {known}; "
+            f"say where it stands, parameters={{{unknown[0]!r}: ...}}"
+        )
+    return {name: (found[name][0], _explicit_gradient(name, gradients)) for name in names}
+
+
 @dataclass(frozen=True)
 class FunctionPlace(Place):
     """A parameter that only a function of the user's can reach; written in place."""

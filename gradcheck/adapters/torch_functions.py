@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck import backends
-from gradcheck.adapters.functions import call, function_subject, name_of
+from gradcheck.adapters.functions import call, function_subject, name_of, nothing_to_differentiate
 from gradcheck.adapters.primals import Primals, outputs, part_of, primals_of, wider
 from gradcheck.errors import EvaluationError, InvalidInput, PullbackError
 from gradcheck.structure import describe, leaves
@@ -101,9 +101,7 @@ def torch_subject(
     if _is_rule(thing, primals, title):
         return function_subject(thing, args, vjp=None, wrt=wrt, name=name)
     if not primals.wrt:
-        raise InvalidInput(
-            f"nothing to differentiate: wrt names none of {', '.join(primals.trees)}"
-        )
+        raise InvalidInput(nothing_to_differentiate(primals))
 
     def run(args: tuple, kwargs: dict, parameters: Point, precision: str | None) -> Any:
         return call(thing, args, kwargs, title)

@@ -67,9 +67,9 @@ def test_malformed_input_raises(error, args, vjp, text):
     ("options", "text"),
     [
         ({"wrt": "v"}, "wrt names 'v'.*there are 'x', 'w'"),
-        ({"wrt": ()}, "wrt names none of the primals 'x', 'w'"),
+        ({"wrt": ()}, "nothing to differentiate: 'x' is an array.*that wrt does not leave out"),
         ({"wrt": 2}, "wrt names 2"),
-        ({"budget": 0}, "budget is 0: wanted at least one"),
+        ({"budget": 0}, "budget is 0: wanted a whole number from 1 on, or None"),
         ({"allow": -0.1}, "allow is -0.1: wanted"),
         ({"allow": 1.0}, "allow is 1.0: wanted"),
         ({"points": 0}, "points is 0"),
@@ -120,3 +120,52 @@ def test_the_cause_of_an_error_is_kept():
     with pytest.raises(EvaluationError) as caught:
         gradcheck.check(lambda x: 1 / 0, x, vjp=back)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+OPTIONS = {
+    "seed": ("a", 1.5, -1, True),
+    "budget": ("many", 2.5, 0, True, float("nan")),
+    "points": ("x", 2.5, 0, None),
+    "allow": ("1%", -0.1, 1.0),
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(n, v) for n, vs in OPTIONS.items() for v in vs])
+def test_an_option_that_is_no_number_of_its_kind_is_refused(name, value):
+    with pytest.raises(gradcheck.InvalidInput, match=f"{name} is .*: wanted a"):
+        gradcheck.check(np.sin, np.ones(3), vjp=lambda u, x: u * np.cos(x), **{name: value})
+
+
+class Named:
+    """Two arrays that may be the gradient of W: one of them is twice too large."""
+
+    def __init__(self) -> None:
+        self.W = np.random.default_rng(0).normal(size=(4, 3))
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W
+
+    def backward(self, u):
+        self.dW = self.x.T @ u
+        self.other = 2 * self.dW
+        return u @ self.W.T
+
+
+def test_gradients_that_are_named_are_those_that_are_judged():
+    x = np.random.default_rng(1).normal(size=(5, 4))
+    for where, status in (("dW", "pass"), ("other", "fail"), ("nowhere", "fail")):
+        layer = gradcheck.Layer(Named(), gradients={"W": where})
+        assert gradcheck.check(layer, x, seed=0).status == status
+    with pytest.raises(gradcheck.InvalidInput, match=r"gradients names 'V'.*found were 'W'"):
+        gradcheck.check(gradcheck.Layer(Named(), gradients={"V": "dW"}), x)
+    renamed = gradcheck.Layer(Named(), parameters={"K": "W"}, gradients={"K": "dW"})
+    assert not gradcheck.check(renamed, x, seed=0).notes
+
+
+def test_a_layer_that_cannot_be_called_is_refused_with_what_was_named():
+    x = np.ones((5, 4))
+    with pytest.raises(gradcheck.InvalidInput, match="no method 'run'"):
+        gradcheck.check(gradcheck.Layer(Named(), forward="run"), x)
+    with pytest.raises(gradcheck.InvalidInput, match="class Named: pass an instance"):
+        gradcheck.check(gradcheck.Layer(Named), x)
