@@ -454,8 +454,9 @@ def _drawn(draw: Callable[..., Any], rng: np.random.Generator) -> tuple[Any, ...
 
 def _check_options(budget: int | None, allow: float, points: int, seed: int | None) -> None:
     for name, value, least in (("budget", budget, 1), ("points", points, 1), ("seed", seed, 0)):
-        is_whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-        if not (is_whole and value >= least) and not (value is None and name != "points"):
+        if value is None and name != "points":
+            continue
+        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
             wanted = f"a whole number from {least} on{'' if name == 'points' else ', or None'}"
             raise InvalidInput(f"{name} is {value!r}: wanted {wanted}")
     if not isinstance(allow, (int, float, np.number)) or not 0 <= allow < 1:
