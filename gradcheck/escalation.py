@@ -90,13 +90,8 @@ def has_longer(point: Point) -> bool:
     )
 
 
-def lengthened(audited: Audit) -> Audit | None:
-    """Returns the audit with function and claim in long double; None where that cannot be had.
-
-    A float64 gradient that is the small difference of large terms, in both the function and the
-    claim (the tail of a gelu), disagrees by rounding that no step and no jitter shows; eleven more
-    bits do.
-    """
+def in_long(audited: Audit) -> Audit | None:
+    """Returns the audit with function and claim in long double; None where that cannot be had."""
     if not has_longer(audited.point):
         return None
     wide = replace(audited.evaluator, precision=LONG)
@@ -106,10 +101,22 @@ def lengthened(audited: Audit) -> Audit | None:
         return None
     if any(backends.of(y).precision(y).name != LONG for y in outputs.values()):
         return None
-    longer = widened(audited, wide)
+    return widened(audited, wide)
+
+
+def lengthened(audited: Audit) -> Audit | None:
+    """Returns the audit in long double where some number loses its digits in float64, else None.
+
+    A float64 gradient that is the small difference of large terms, in both the function and the
+    claim (the tail of a gelu), disagrees by rounding that no step and no jitter shows; eleven more
+    bits do.
+    """
+    longer = in_long(audited)
     if longer is None:
         return None
-    values = [(wide.seen(flat(audited.outputs)), wide.seen(flat(outputs)))]
+    outputs = longer.outputs
+    seen = longer.evaluator.seen
+    values = [(seen(flat(audited.outputs)), seen(flat(outputs)))]
     for ours, theirs in zip(audited.gradients, longer.gradients, strict=True):
         values += [(ours[name], theirs[name]) for name in audited.sound]
     share = LOST if audited.evaluator.claim_eps < LOW_EPS else ALL

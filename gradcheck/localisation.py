@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gradcheck.comparison import FAIL_BARS, ROUNDING_ULPS
-from gradcheck.escalation import has_longer
 from gradcheck.oracles.finite_difference import Estimate, Line, estimate, settled
 from gradcheck.probes import signed
 from gradcheck.scales import lengths
@@ -276,7 +275,7 @@ def natural_rounding(
 def _rounding(line: Line, primal: str, k: int) -> np.ndarray:
     """Returns the rounding of each claimed entry that is no mistake."""
     eps, claimed = line.evaluator.claim_eps, np.abs(line.gradients[k][primal])
-    is_part = not has_longer(line.evaluator.subject.point)
+    is_part = not line.vouched
     ulps = natural_rounding(line.weights, line.gradients, k, primal, is_part=is_part)
     ulps += ROUNDING_ULPS * (float(np.max(claimed, initial=0.0)) if is_part else claimed)
     floor = line.evaluator.floor_of(line.evaluator.subject.point)

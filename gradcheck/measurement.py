@@ -9,7 +9,7 @@ import numpy as np
 
 from gradcheck.comparison import ROUNDING_ULPS, Outcome, judged
 from gradcheck.contract import Audit
-from gradcheck.escalation import has_longer
+from gradcheck.escalation import has_longer, in_long
 from gradcheck.evaluation import Evaluator, flat
 from gradcheck.fineness import HALF_BITS, fineness, is_behind_rounding
 from gradcheck.localisation import Located, natural_rounding
@@ -125,6 +125,25 @@ class Measurement:
             own, self.base, self.weights, gradients, self.rng, narrow=coarsest < own.bits
         )
 
+    @cached_property
+    def of_one_sign(self) -> tuple[int, ...]:
+        """Which cotangents weigh all outputs with one sign; they are added when first asked for.
+
+        Through such a one the slopes of outputs on kinks do not make up for one another.
+        """
+        first, count = self.audited.cotangents[0], len(self.weights)
+        added = [{n: sign * np.abs(u) for n, u in first.items()} for sign in (1.0, -1.0)]
+        pulled = [self.audited.pulled(self.audited.y_bar(u)) for u in added]
+        zeros = {n: np.zeros_like(g) for n, g in self.audited.gradients[0].items()}
+        self.audited = replace(
+            self.audited,
+            cotangents=[*self.audited.cotangents, *added],
+            gradients=[*self.audited.gradients, *(zeros | gradient for gradient in pulled)],
+        )
+        self.weights = np.array([flat(u) for u in self.audited.cotangents])
+        self.sigma = np.append(self.sigma, [self.sigma[0]] * len(added))
+        return tuple(range(count, count + len(added)))
+
     def listen_along(self, v: Any) -> None:
         """Measures the noise along one direction, at steps that show nothing else.
 
@@ -173,8 +192,11 @@ class Measurement:
 
     @cached_property
     def has_longer(self) -> bool:
-        """Whether long double is asked before anything is called wrong: nothing need be allowed."""
-        return has_longer(self.audited.point)
+        """Whether long double can be asked of function and claim: then nothing need be allowed.
+
+        A claim that rounds to its own dtype on its way (a float32 pullback) cannot be had in it.
+        """
+        return has_longer(self.audited.point) and in_long(self.audited) is not None
 
     @property
     def oracle(self) -> str:
@@ -188,12 +210,18 @@ class Measurement:
         See `natural_rounding` for the weights of the cotangent, and for parts of a primal.
         """
         line_size = line.sizes[k]
-        is_part = probe.part is not None and not self.has_longer
+        is_part = probe.part is not None and not line.vouched
         natural = sum(
             natural_rounding(self.weights, line.gradients, k, n, is_part=is_part)
             * float(np.max(np.abs(d), initial=0.0))
             for n, d in line.tangent.items()
         )
+        if line.evaluator.precision is not None:
+            # A narrow claim beside a wide function: it has lost what its terms cancel (1 - tanh²).
+            natural += ROUNDING_ULPS * sum(
+                self.audited.natural[n] * float(np.max(np.abs(d), initial=0.0))
+                for n, d in line.tangent.items()
+            )
         return line.evaluator.eps_of(line.tangent) * (ROUNDING_ULPS * line_size + natural)
 
     def listen_again(self) -> None:
@@ -211,13 +239,13 @@ class Measurement:
     def walked(self, probe: Probe, levels: dict[float, Level] | None = None) -> Probed:
         """Runs the ladder along a probe, and looks closer where the claim disagrees."""
         before = self.evaluator.meter.evaluations - 2 * len(levels or {})
-        line = replace(self.line(probe.tangent), levels=dict(levels or {}))
+        line = replace(self.line_of(probe), levels=dict(levels or {}))
         if not line.add(line.evaluator.first_step):
             # Part of the step leaves the domain: move each entry by a share of itself.
             point = self.audited.evaluator.subject.point
             again = tangent(point, probe.primals, self.rng, relative=True)
             probe = replace(probe, tangent=_restricted(again, probe))
-            line = self.line(probe.tangent)
+            line = self.line_of(probe)
         bits = line.evaluator.bits
         target = max(float(TARGET.get(bits) or 2.0 ** (-0.57 * bits)), self.target)
         sizes = np.array(line.sizes)
@@ -233,10 +261,10 @@ class Measurement:
 
     def again(self, probe: Probe, outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
         """Decides what lies between one and two bars by another direction."""
-        v = self.another(probe).tangent
-        line = self.line(v)
+        other = self.another(probe)
+        line = self.line_of(other)
         best = estimate(line, lambda: np.zeros(len(line.gradients)))
-        repeated = self.judge(replace(probe, tangent=v), line, best, careful=True)
+        repeated = self.judge(other, line, best, careful=True)
         return tuple(
             second if first.status == "grey" and second.status != "grey" else _ungreyed(first)
             for first, second in zip(outcomes, repeated, strict=True)
@@ -250,6 +278,11 @@ class Measurement:
         if probe.alike:
             return tied(point, probe.primals, self.rng)
         return replace(probe, tangent=tangent(point, probe.primals, self.rng))
+
+    def line_of(self, probe: Probe) -> Line:
+        """Returns the line along a probe."""
+        vouched = probe.part is not None and self.has_longer
+        return replace(self.line(probe.tangent), vouched=vouched)
 
     def line(self, v: Any) -> Line:
         """Returns the line along a tangent."""

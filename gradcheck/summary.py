@@ -43,6 +43,9 @@ KINKS_TOO_CLOSE = (
 )
 KINKS_AND_BUDGET = f"{ON_KINKS}the budget does not allow to look at each entry: budget=..."
 
+MOST_SIGNED = 64
+"""So many entries on kinks are looked at through two more cotangents."""
+
 MOST_TIES = 16
 TIE = 1e-4
 """How far, relatively, the slope of tied entries moved together must be from the sum of theirs."""
@@ -130,9 +133,29 @@ def _on_kink(m: Measurement, name: str, probed: Probed) -> Finding | Literal[Fal
             return _located_finding(m, name, found, k)
         if found.indices or not _is_telling(found):
             return KINKS_TOO_CLOSE
-        return _ties(m, name, found.kinked) or False
+        return _ties(m, name, found.kinked) or _through_one_sign(m, name, probed, found) or False
     except BudgetSpent:
         return KINKS_AND_BUDGET
+
+
+def _through_one_sign(
+    m: Measurement, name: str, probed: Probed, found: Located
+) -> Finding | Literal[False]:
+    """Looks at entries on kinks of several outputs through cotangents of one sign.
+
+    With weights of both signs the interval of such an entry (a bias above rows of zeros) is so wide
+    that a mean for a sum is within it.
+    """
+    kinked = np.flatnonzero(found.kinked)
+    if not kinked.size or m.base.size == 1 or not m.evaluator.is_sure:
+        return False
+    if kinked.size > MOST_SIGNED:
+        kinked = m.rng.choice(kinked, MOST_SIGNED, replace=False)
+    for k in m.of_one_sign:
+        again = located(m.line_of(probed.probe), name, k, m.rng, MOST_SIGNED, among=kinked)
+        if again.indices and not _are_ties(m, name, again, k):
+            return _located_finding(m, name, again, k)
+    return False
 
 
 def _on_kinks(m: Measurement, probed: Probed, name: str, k: int) -> Located | None:

@@ -98,7 +98,7 @@ class Audit:
                 old[name],
                 new[name],
                 share,
-                floor * self._natural[name] + (0.0 if blur is None else blur[name]),
+                floor * self.natural[name] + (0.0 if blur is None else blur[name]),
             )
         ]
 
@@ -115,7 +115,7 @@ class Audit:
         return float(np.clip(REPEAT_ULPS * self.evaluator.claim_eps, *GROSS))
 
     @cached_property
-    def _natural(self) -> dict[str, float]:
+    def natural(self) -> dict[str, float]:
         """The size |ȳ y| / |x| of the terms that each gradient is the sum of."""
         u, size = self.cotangents[0], 0.0
         for output, y in self.outputs.items():

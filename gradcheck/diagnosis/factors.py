@@ -1,7 +1,7 @@
 """The claim is a multiple of the truth: the sign, a factor that people forget, a free constant."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import islice, permutations
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -67,8 +67,8 @@ def known_factors(evidence: Evidence) -> tuple[Known, ...]:
 
 
 def _factors(evidence: Evidence) -> Iterable[Known]:
-    found = {k.value: k for k in SMALL}
     lengths = _lengths(evidence)
+    found = {k.value: _with_length(k, lengths) for k in SMALL}
     for n, what in lengths.items():
         root = f"its square is {what}: a scale is"
         for value, words in (
@@ -95,6 +95,15 @@ def _factors(evidence: Evidence) -> Iterable[Known]:
             if factor and factor != 1:
                 found.setdefault(abs(factor), Known(abs(factor), f"it is {text}"))
     return found.values()
+
+
+def _with_length(known: Known, lengths: Mapping[int, str]) -> Known:
+    """Returns a small factor with the other reason that it may have: it is a length, too."""
+    for value, words in ((known.value, "a sum for a mean"), (1 / known.value, "a mean for a sum")):
+        n = round(value)
+        if n in lengths and abs(value - n) < NEAT_WITHIN:
+            return replace(known, words=f"{n} is {lengths[n]}: {words}? Or {known.words}")
+    return known
 
 
 def _lengths(evidence: Evidence) -> dict[int, str]:

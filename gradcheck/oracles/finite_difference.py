@@ -143,6 +143,7 @@ class Line:
         tangent: v.
         sigma: the noise of ⟨u, f⟩ for each cotangent.
         woken: whether the noise was heard anew, at a far step.
+        vouched: whether what is off is asked in long double before it is called wrong.
     """
 
     evaluator: Evaluator
@@ -153,6 +154,7 @@ class Line:
     sigma: np.ndarray
     levels: dict[float, "Level"] = field(default_factory=dict)
     woken: bool = False
+    vouched: bool = False
 
     def add(self, t: float) -> bool:
         """Evaluates the level t; returns whether both sides are finite."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from planted.bugs import BUGS, SUBJECTS, Bug
 
@@ -206,3 +206,26 @@ def test_equal_entries_are_no_tie(name):
             lambda b: A + b, np.zeros(4), vjp=lambda u, b: EQUAL[name](u), seed=seed
         )
         assert verdict.status == "fail" and verdict.findings[0].primal == "b"
+
+
+@pytest.mark.parametrize(("rows", "padded", "units"), [(4, 2, 3), (4, 3, 3), (5, 3, 5), (8, 3, 5)])
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=8, deadline=None)
+def test_a_mean_for_a_sum_is_seen_among_rows_on_kinks(rows, padded, units, seed):
+    """Rows of zeros and a bias of zeros put every unit on its kink, once for each such row."""
+    rng = np.random.default_rng(seed)
+    x, W, b = rng.normal(size=(rows, 4)), rng.normal(size=(4, units)), np.zeros(units)
+    x[rows - padded :] = 0.0
+
+    def pulled(u, x, W, b, reduce):
+        z = u * ((x @ W + b) > 0)
+        return z @ W.T, x.T @ z, reduce(z, axis=0)
+
+    if not ((x @ W) > 0).any(axis=0).all():
+        return  # a unit that is alive in no row may have no gradient
+    for reduce, status in ((np.sum, "pass"), (np.mean, "fail")):
+        verdict = gradcheck.check(
+            lambda x, W, b: np.maximum(x @ W + b, 0), x, W, b,
+            vjp=lambda *args, reduce=reduce: pulled(*args, reduce), seed=seed,
+        )  # fmt: skip
+        assert verdict.status == status, str(verdict)
