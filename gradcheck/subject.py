@@ -45,6 +45,7 @@ class Subject:
         again: (cotangents, point) -> `Pulled` of a second forward and backward of one object; None
             where no gradient could be left from the first, or some method of it resets them.
         pushforward: (point, tangent) -> ∂f/∂x · v by name, where a framework offers it.
+        apart: whether the pullback does not run the function, being another one.
         is_object: whether the gradients live in an object of the user's, by its own conventions.
         parameters: the names of those primals that an object holds, in order.
         findings: what the adapter found before any number was compared.
@@ -60,6 +61,7 @@ class Subject:
     interleaved: Callable[[Point, Point, Point], Pulled] | None = None
     again: Callable[[Point, Point], Pulled] | None = None
     pushforward: Callable[[Point, Mapping[str, Any]], Point] | None = None
+    apart: bool = False
     is_object: bool = False
     parameters: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()

@@ -40,7 +40,13 @@ def function_subject(
         _of_rule(f, primals, title) if vjp is None else _of_pair(f, vjp, primals, title)
     )
     return Subject(
-        title, primals.point, primals.constants, function, pullback, interleaved=interleaved
+        title,
+        primals.point,
+        primals.constants,
+        function,
+        pullback,
+        interleaved=interleaved,
+        apart=vjp is not None and not _takes_cache(vjp, primals),
     )
 
 

@@ -49,6 +49,8 @@ def repeated(subject: Subject) -> Subject:
 
     def pullback(cotangents: Point, point: Point) -> Pulled:
         with random_kept(states):
+            if subject.apart:  # what it draws itself are the numbers after the function's
+                subject.function(point)
             return subject.pullback(cotangents, point)
 
     return replace(subject, function=function, pullback=pullback, interleaved=None, again=None)

@@ -1,6 +1,7 @@
 """Chains: their links are their parts."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 from gradcheck.adapters import subject_of
@@ -35,7 +36,12 @@ def chain_part(
                 parts.append(_link_part(link, bars, path, build))
         except PullbackError:
             pass  # a wrong form broke the next one: what was reached tells which
-        return Inside(tuple(parts))
+        rows = zip(pairwise(parts), pairwise(reversed(links)), strict=False)
+        pairs = {
+            (part.label, first.label): _pair_part(before, link, part.y_bar)
+            for (part, first), (link, before) in rows
+        }
+        return Inside(tuple(parts), pairs=pairs)
 
     return Part(path=path, thing="chain", subject=lambda: subject, y_bar=y_bar, inside=inside)
 
@@ -43,3 +49,17 @@ def chain_part(
 def _link_part(link: Link, y_bar: Point, path: str, build: Build) -> Part:
     here = f"{path or 'chain'}{link.name}" if link.name.startswith("[") else link.name
     return build(link.thing, link.args, link.vjp, link.subject, y_bar, here)
+
+
+def _pair_part(first: Link, second: Link, y_bar: Point) -> Part:
+    """Returns two links in a row as one part."""
+    things = [(link.thing, link.vjp) if link.vjp else link.thing for link in (first, second)]
+    floating = inputs_wrt(first.args)
+    wrt = None if len(floating) == len(first.args) else floating
+    return Part(
+        path=f"{first.name} and {second.name}",
+        thing="pair",
+        subject=lambda: subject_of(things, first.args, vjp=None, wrt=wrt, name=None),
+        y_bar=y_bar,
+        inside=lambda: None,
+    )

@@ -61,10 +61,12 @@ class Inside:
         parts: its own parts, in the order of the backward pass.
         edges: the part as a function of what its parts put out, each displaced: the claimed
             cotangents are those that reach the parts. None where they cannot be displaced.
+        pairs: two that stand in a row as one part, by their labels, the later one first.
     """
 
     parts: tuple[Part, ...]
     edges: Subject | None = None
+    pairs: Mapping[tuple[str, str], Part] = field(default_factory=dict)
 
 
 def below(path: str, part: str) -> str:

@@ -146,9 +146,11 @@ class Search:
 
         A loss often gives the gradient of the softmax before it as well, which then passes it on.
         """
+        fused = self._right_pairs(inside, guilty)
+        if inside.pairs:
+            return [part for part in guilty if part.label not in fused] or guilty
         edges = self._edges(inside)
         astray = {finding.primal for finding in edges.findings}
-        fused: set[str] = set()
         for part in guilty:
             own = self.judged[part.label]
             sources = [p for p in inside.parts if _feeds(p, part)]
@@ -157,6 +159,16 @@ class Search:
             if given_right and not own.parameters and astray & set(part.edges()):
                 fused |= {part.label} | {p.label for p in guilty if _feeds(part, p)}
         return [part for part in guilty if part.label not in fused] or guilty
+
+    def _right_pairs(self, inside: Inside, guilty: list[Part]) -> set[str]:
+        """Returns the labels of wrong parts without parameters that are right with their fellow."""
+        labels = {part.label for part in guilty if not self.judged[part.label].parameters}
+        fused: set[str] = set()
+        for pair, both in inside.pairs.items():
+            if set(pair) <= labels - fused:
+                judged = self._asked(both.subject, both.y_bar, thorough=True)
+                fused |= set(pair) if judged.status == "right" else set()
+        return fused
 
     def _join(
         self,

@@ -104,6 +104,26 @@ class Resetting(Adding):
         self.dW[...] = 0
 
 
+def masked_anew() -> tuple[Any, Any]:
+    """Dropout whose pullback draws a mask of its own."""
+
+    def mask(x):
+        return (np.random.random(x.shape) > 0.5) * 2.0  # noqa: NPY002
+
+    return lambda x: x * mask(x), lambda u, x: u * mask(x)
+
+
+def masked() -> tuple[Any, Any]:
+    """Dropout whose pullback has the mask that the function drew last."""
+    drawn: dict[str, Any] = {}
+
+    def f(x):
+        drawn["mask"] = (np.random.random(x.shape) > 0.5) * 2.0  # noqa: NPY002
+        return x * drawn["mask"]
+
+    return f, lambda u, x: u * drawn["mask"]
+
+
 def memoised() -> tuple[Any, Any]:
     """A cache by content is right."""
     cache: dict[bytes, Any] = {}
@@ -192,6 +212,7 @@ BROKEN: dict[str, Case] = {
     "the cache is a global": made(stale_global, X, errors="stale"),
     "a buffer of the rule is used again": made(reused_activation, X, errors="stale"),
     "a cache is filled once": made(filled_once, X, warnings="stale"),
+    "the pullback of dropout draws a mask of its own": made(masked_anew, X, errors="value"),
     "a layer adds to its gradients": case(Adding(), None, X, warnings="accumulates"),
     "accumulates": made(accumulating, X, errors="accumulates"),
     "accumulates in a buffer": made(accumulating_in_place, X, errors="accumulates"),
@@ -266,6 +287,7 @@ BROKEN: dict[str, Case] = {
 
 KEPT: dict[str, Case] = {
     "a cache by content": made(memoised, X),
+    "dropout with the mask that was drawn": made(masked, X, warnings="random"),
     "a layer adds to gradients that it can reset": case(Resetting(), None, X),
     "one buffer for all answers": made(one_buffer, X, warnings="aliased"),
     "the cotangent for both": case(

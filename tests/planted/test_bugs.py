@@ -217,15 +217,18 @@ def test_a_mean_for_a_sum_is_seen_among_rows_on_kinks(rows, padded, units, seed)
     x, W, b = rng.normal(size=(rows, 4)), rng.normal(size=(4, units)), np.zeros(units)
     x[rows - padded :] = 0.0
 
-    def pulled(u, x, W, b, reduce):
-        z = u * ((x @ W + b) > 0)
-        return z @ W.T, x.T @ z, reduce(z, axis=0)
+    def pulled(reduce):
+        def vjp(u, x, W, b):
+            z = u * ((x @ W + b) > 0)
+            return z @ W.T, x.T @ z, reduce(z, axis=0)
+
+        return vjp
 
     if not ((x @ W) > 0).any(axis=0).all():
         return  # a unit that is alive in no row may have no gradient
     for reduce, status in ((np.sum, "pass"), (np.mean, "fail")):
         verdict = gradcheck.check(
             lambda x, W, b: np.maximum(x @ W + b, 0), x, W, b,
-            vjp=lambda *args, reduce=reduce: pulled(*args, reduce), seed=seed,
+            vjp=pulled(reduce), seed=seed,
         )  # fmt: skip
         assert verdict.status == status, str(verdict)

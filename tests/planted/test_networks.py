@@ -343,3 +343,27 @@ def test_a_right_layer_of_any_convention_is_not_accused(row):
     verdict = gradcheck.check(network, *row.inputs, seed=0)
     assert [root.path for root in verdict.roots] == ["wrong"], str(verdict)
     assert "undecided" not in verdict.notes[-1]
+
+
+def test_a_pair_of_links_that_is_right_together_is_not_named():
+    """The gradient of softmax and cross-entropy is often given as one, by the second."""
+    rng = np.random.default_rng(0)
+    V, W, target = rng.normal(size=(4, 5)), rng.normal(size=(5, 3)), np.eye(3)[[0, 2, 1]]
+
+    def softmax(z):
+        e = np.exp(z - z.max(axis=1, keepdims=True))
+        return e / e.sum(axis=1, keepdims=True)
+
+    fused = (
+        (softmax, lambda u, z: u),
+        (lambda p: -np.sum(target * np.log(p)) / 3, lambda u, p: u * (p - target) / 3),
+    )
+    for power, roots in ((2, []), (1, ["chain[1]"])):
+        chain = gradcheck.Chain(
+            (lambda x: x @ V, lambda u, x: u @ V.T),
+            (np.tanh, lambda u, x, power=power: u * (1 - np.tanh(x) ** power)),
+            (lambda x: x @ W, lambda u, x: u @ W.T),
+            *fused,
+        )
+        verdict = gradcheck.check(chain, rng.normal(size=(3, 4)), seed=0)
+        assert [root.path for root in verdict.roots] == roots, str(verdict)
