@@ -168,7 +168,10 @@ class _Reader:
     def _formula(self, part: Formula, source: Source) -> None:
         self._formulas += 1
         self._environment.at = source.place(part.start)
-        for chain in self._chains[id(part)]:
+        chains = self._chains[id(part)]
+        if chains and _SCALE.match(source.text, part.end):
+            chains = [*chains[:-1], replace(chains[-1], enumerates=True)]
+        for chain in chains:
             self._statements += len(chain.links) > 1 or bool(chain.unread)
             if read_role(part, chain, source, self._environment):
                 continue
@@ -221,6 +224,10 @@ class _Reader:
             reasons=dict(Counter(reason for _, _, reason in self._unchecked).most_common()),
             places=tuple(self._unchecked),
         )
+
+
+_SCALE = re.compile(r"\$?\s*(?:(?:thousand|million|billion|trillion|[KMB])\b|[万亿千]|百万)")
+"""Words after a formula that belong to its last number."""
 
 
 def _said_before(source: Source, part: Formula) -> str:

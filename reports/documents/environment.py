@@ -30,7 +30,7 @@ Provenance = Literal["given", "stated", "updated"]
 
 MOST_VERSIONS = 6
 MOST_CHOICES = 32
-NEAR = 120
+NEAR = 60
 """So many lines away a letter may still stand for what it stood for under another heading."""
 
 ROLES: Mapping[str, tuple[str, ...]] = {

@@ -85,6 +85,17 @@ class Program:
                 return found
         return None
 
+    def constant_of(self, name: str, attribute: str) -> float | None:
+        """Returns a number that a class sets for all of its objects."""
+        node = self.classes.get(name)
+        for item in node.body if node is not None else ():
+            match item:
+                case ast.Assign(
+                    targets=[ast.Name(id=found)], value=ast.Constant(value=int() | float() as value)
+                ) if found == attribute:
+                    return value
+        return None
+
 
 @dataclass
 class Instance:
@@ -247,8 +258,10 @@ class Interpreter:
                 scope[name] = value
             case ast.Tuple(elts=targets) | ast.List(elts=targets):
                 items = self._items(value)
-                if len(items) != len(targets) or any(isinstance(t, ast.Starred) for t in targets):
+                if any(isinstance(t, ast.Starred) for t in targets):
                     raise NotReadable("an assignment to several targets")
+                if len(items) != len(targets):
+                    raise ValueError("not so many values to assign")
                 for inner, item in zip(targets, items, strict=True):
                     self._assign(inner, item, scope)
             case ast.Attribute(value=owner, attr=name):
@@ -347,6 +360,8 @@ class Interpreter:
             return self._program.constants[name]
         if name in self._program.functions:
             return self._program.functions[name]
+        if name in {"float", "int", "bool"}:
+            return name
         raise NotReadable(f"the name {name[:30]}, which is not known")
 
     def _unary(self, op: ast.unaryop, value: Any) -> Any:
@@ -405,6 +420,9 @@ class Interpreter:
         if isinstance(value, Instance):
             if name in value.attributes:
                 return value.attributes[name]
+            constant = self._program.constant_of(value.kind, name)
+            if constant is not None:
+                return constant
             raise NotReadable(f"the attribute {name[:30]}, which is not known")
         if name == "T":
             return np.asarray(value).T

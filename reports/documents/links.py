@@ -103,7 +103,7 @@ def pairs(chain: Chain, environment: Environment) -> Iterator[Pair]:
             if pair is not None and pair.agreement == "no" and earlier is not None:
                 pair = _carried(earlier, pair, environment)
             if pair is not None and pair.agreement == "no" and _has_figures(hidden):
-                pair = replace(pair, certain=_is_far(pair, environment))
+                pair = pair if _is_far(pair, environment) else replace(pair, agreement="digits")
             if pair is not None:
                 yield pair
                 earlier = before
