@@ -59,6 +59,13 @@ def choices(
     found = environment.definitions.get(of, [])
     if not found and of in LOSSES:
         found = [d for key, all_ in environment.definitions.items() if is_loss(key) for d in all_]
+    if not found and isinstance(target.of, Symbol):
+        definitions = Definitions(trees)
+        if any(
+            _leads(trees, tree, environment, wrt) for _, tree in definitions.patterns(target.of)
+        ):
+            yield definitions
+            return
     found = [d for d in found if _leads({**trees, of: d.tree}, d.tree, environment, wrt)]
     meant = _meant([d for d in found if not isinstance(d.tree, Derivative)], said)
     for definition in meant[::-1][:MOST_DEFINITIONS]:

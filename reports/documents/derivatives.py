@@ -20,7 +20,7 @@ from reports.documents.figures import rests_on_wrong
 from reports.documents.indices import Definitions, instance, letters, named, whole
 from reports.documents.links import is_update, side, subject
 from reports.documents.model import Model
-from reports.documents.points import COUNTS, LENGTH, Draw, is_by_entries, is_parameter, shapes
+from reports.documents.points import LENGTH, Draw, is_by_entries, is_parameter, shapes
 from reports.documents.readings import BENIGN, LOOSE, Reading
 from reports.documents.source import Source
 from reports.documents.tree import (
@@ -328,7 +328,7 @@ def _judged(formula: Node, point: _Point) -> Outcome | None:
     shaped = not draw.guessed or not (true.shape or claimed.shape or draw.has_arrays)
     shaped = shaped or (point.by_entries and is_by_entries((formula,), draw.arrays))
     own = {key, whole(named(key)).key}
-    complete = shaped and all(is_parameter(k) or k in own | COUNTS for k in draw.values)
+    complete = shaped and all(is_parameter(k) or k in own | draw.counts for k in draw.values)
     agrees = _agrees(claimed, true)
     if not agrees and not complete:
         return None

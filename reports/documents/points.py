@@ -31,6 +31,7 @@ class Draw:
     Attributes:
         values: what was drawn, by key.
         guessed: the names about whose shape nothing is known.
+        counts: the names of how many there are of something.
 
     Args:
         definitions: the definitions in force.
@@ -56,6 +57,7 @@ class Draw:
         self.values: dict[str, Quantity] = {}
         self.guessed: set[str] = set()
         self._shapes = shapes(definitions, formula, free)
+        self.counts = COUNTS | bounds(definitions, formula)
         known = (environment.versions(named(key)) for key in self._shapes)
         lengths = [max(v[0].value.shape) for v in known if v and v[0].value.shape]
         self._length = lengths[0] if lengths else common_length(definitions, formula)
@@ -92,7 +94,7 @@ class Draw:
 
     def _drawn(self, node: Symbol) -> Quantity:
         if node.key not in self.values:
-            named_so = node.key in self._shapes or node.key in COUNTS
+            named_so = node.key in self._shapes or node.key in self.counts
             if not self.environment.versions(node) and not named_so:
                 self.guessed.add(node.key)
             self.values[node.key] = self._value(node)
@@ -103,7 +105,7 @@ class Draw:
         if self._own and known:
             return known[0].value
         shape = known[0].value.shape if known else self._shapes.get(node.key, ())
-        if node.key in COUNTS and not shape:
+        if node.key in self.counts and not shape:
             return values.quantity(float(self._length))
         if node.key in ROLES["target"]:
             if known:
@@ -117,6 +119,16 @@ class Draw:
 
 COUNTS = frozenset(("n", "m", "N", "M", "K", "k", "T", "C", "D", "d", "B"))
 """Names of how many there are of something."""
+
+
+def bounds(definitions: Definitions, formula: Node) -> set[str]:
+    """Returns the names up to which sums run."""
+    return {
+        part.high.key
+        for tree in (*definitions.values(), formula)
+        for part in walk(tree)
+        if isinstance(part, BigSum) and isinstance(part.high, Symbol)
+    }
 
 
 def common_length(definitions: Definitions, formula: Node) -> int:
