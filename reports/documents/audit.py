@@ -188,7 +188,7 @@ class _Reader:
             return judge(chain, self._environment, source)
         derived = list(slope_claims(chain, self._environment, source))
         derived += derivative_claims(chain, self._environment, source, said)
-        derived += layers.layer_claims(chain, self._layers, self._environment, source)
+        derived += layers.layer_claims(chain, self._layers, source)
         derived += layers.definition_clash(chain, source)
         derived += rule_claims(chain, self._environment, source, said)
         derived += array_claims(chain, self._environment, source)

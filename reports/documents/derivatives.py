@@ -249,8 +249,8 @@ def _assignments(target: Derivative, formula: Node) -> list[dict[str, int]]:
         return [{}]
     if len(free) > MOST_LETTERS:
         return []
-    choices = islice(permutations((2, 1, 3), len(free)), 2 if len(free) > 1 else 1)
-    found: list[dict[str, int]] = [dict(zip(free, choice, strict=True)) for choice in choices]
+    choices_ = islice(permutations((2, 1, 3), len(free)), 2 if len(free) > 1 else 1)
+    found: list[dict[str, int]] = [dict(zip(free, choice, strict=True)) for choice in choices_]
     if len(free) == 2 and (_deltas(formula, free) or any(_cases(formula))):
         found.append(dict.fromkeys(free, 2))
     return found

@@ -6,11 +6,9 @@ right if it holds in one of them, and wrong if it holds in none.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cache, lru_cache
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import product
-from typing import Literal
 
 import numpy as np
 
@@ -18,10 +16,24 @@ import gradcheck
 from reports.documents import values
 from reports.documents.arithmetic import quoted
 from reports.documents.claims import Claim
-from reports.documents.environment import Environment
-from reports.documents.evaluate import Context, NotEvaluable, evaluate
+from reports.documents.evaluate import NotEvaluable
+from reports.documents.layer_networks import (
+    OUTPUT,
+    ROLES,
+    WIDTHS,
+    Convention,
+    Names,
+    deepest,
+    is_layered,
+    loss_of,
+    network,
+    place_of,
+    spelled,
+    value_of,
+)
+from reports.documents.layer_repair import repaired
 from reports.documents.notation import LOSSES
-from reports.documents.readings import BENIGN, ELEMENTWISE, SLOPES, Reading
+from reports.documents.readings import BENIGN
 from reports.documents.source import Source
 from reports.documents.tree import (
     Call,
@@ -31,283 +43,11 @@ from reports.documents.tree import (
     Node,
     Symbol,
     Times,
-    Transposed,
-    replaced,
     walk,
     without_places,
 )
-from reports.documents.values import Numbers, Quantity, ShapeClash, Undefined
-from reports.documents.writing import shown, written
-
-WIDTHS = (2, 3, 4, 5, 3)
-LAST = 4
-AT = 2
-"""The layer that "l" stands for; the output layer "L" is another one."""
-
-MOST_CHANGES = 600
-
-Role = Literal["weight", "bias", "pre", "post", "delta", "target", "loss"]
-
-ROLES: Mapping[str, Role] = {
-    **dict.fromkeys(("W", "w", "theta", "Theta"), "weight"),
-    **dict.fromkeys(("b", "B"), "bias"),
-    **dict.fromkeys(("Z", "z", "net", "u", "s"), "pre"),
-    **dict.fromkeys(("A", "a", "h", "H", "o", "y", "x", "out", "hat y"), "post"),
-    "delta": "delta",
-}
-_LAYER = re.compile(r"\(?(l(?:[-+]1)?|L(?:-1)?)\)?")
-_OUTPUT = {"output", "out", "L", "输出"}
-_COMPONENTS = re.compile(r"[ijkmnpq],?[ijkmnpq]?")
-COMPONENT = {"i": 0, "j": 1, "k": 2, "m": 1, "n": 0, "p": 0, "q": 1}
-
-
-@dataclass(frozen=True)
-class Place:
-    """What a name of a layer stands for."""
-
-    role: Role
-    layer: int
-    components: str = ""
-
-
-@dataclass(frozen=True)
-class Convention:
-    """One way to understand the names of a document.
-
-    Attributes:
-        delta: what δ_l is the derivative by.
-        rows: whether vectors are rows, and weights stand the other way round.
-        leads: whether W_l leads into layer l, or out of it.
-        activations: whether Z_l is the activation itself, as in Z_l = σ(W_l Z_{l−1} + b_l).
-        swapped: whether w_ij leads from i to j.
-        loss: which loss y and the output make.
-    """
-
-    delta: Literal["pre", "post"] = "pre"
-    rows: bool = False
-    leads: Literal["in", "out"] = "in"
-    activations: bool = False
-    swapped: bool = False
-    loss: Literal["half", "sum", "bce"] = "half"
-    activation: str = "sigmoid"
-
-
-@dataclass(frozen=True, eq=False)
-class Network:
-    """A random network, every value and gradient of it."""
-
-    pre: Mapping[int, Numbers]
-    post: Mapping[int, Numbers]
-    weight: Mapping[int, Numbers]
-    bias: Mapping[int, Numbers]
-    target: Numbers
-    d_pre: Mapping[int, Numbers]
-    d_post: Mapping[int, Numbers]
-
-    def d_weight(self, m: int) -> Numbers:
-        """Returns ∂L/∂W_m = δ_m a_{m−1}ᵀ."""
-        return np.outer(self.d_pre[m], self.post[m - 1])
-
-
-@cache
-def network(activation: str, loss: str) -> Network:
-    """Returns a network with its gradients, the same for the same arguments."""
-    rng = np.random.default_rng(11)
-    f, slope = ELEMENTWISE[activation], SLOPES[activation]
-    weight = {m: rng.uniform(-1, 1, (WIDTHS[m], WIDTHS[m - 1])) for m in range(1, LAST + 1)}
-    bias = {m: rng.uniform(-1, 1, WIDTHS[m]) for m in range(1, LAST + 1)}
-    post, pre = {0: rng.uniform(0.2, 1, WIDTHS[0])}, {}
-    for m in range(1, LAST + 1):
-        pre[m] = weight[m] @ post[m - 1] + bias[m]
-        post[m] = f(pre[m])
-    target = rng.uniform(0.2, 0.8, WIDTHS[LAST])
-    out = post[LAST]
-    top = (out - target) * (2 if loss == "sum" else 1)
-    if loss == "bce":
-        top = (out - target) / (out * (1 - out))
-    d_post, d_pre = {LAST: top}, {}
-    for m in range(LAST, 0, -1):
-        d_pre[m] = d_post[m] * slope(pre[m])
-        d_post[m - 1] = weight[m].T @ d_pre[m]
-    return Network(pre, post, weight, bias, target, d_pre, d_post)
-
-
-def loss_of(activation: str, weight: Mapping[int, Numbers], bias: Mapping[int, Numbers]) -> float:
-    """Returns the half squared error of the random network with other parameters."""
-    known = network(activation, "half")
-    a = known.post[0]
-    for m in range(1, LAST + 1):
-        a = ELEMENTWISE[activation](weight[m] @ a + bias[m])
-    return float(0.5 * np.sum((a - known.target) ** 2))
-
-
-# ---------------------------------------------------------------- names
-
-
-def place_of(node: Symbol) -> Place | None:
-    """Returns what a name stands for, None where it is no name of a layer."""
-    role = ROLES.get(node.base)
-    if role is None or (node.mark and node.mark != "'"):
-        return None
-    if node.base == "y" and not (node.sup or node.sub):
-        return Place("target", LAST)
-    if node.base in {"y", "t"} and node.sub and not node.sup and _COMPONENTS.fullmatch(node.sub):
-        return Place("target", LAST, node.sub)
-    if node.base == "hat y" and not node.sup:
-        return Place("post", LAST, node.sub)
-    for layer, rest in ((node.sup, node.sub), (node.sub, node.sup)):
-        if layer in _OUTPUT and role == "delta":
-            return Place(role, LAST, rest) if _is_component(rest) else None
-        if match := _LAYER.fullmatch(layer):
-            number = AT + {"l": 0, "l+1": 1, "l-1": -1}.get(match[1], 0)
-            number = {"L": LAST, "L-1": LAST - 1}.get(match[1], number)
-            return Place(role, number, rest) if _is_component(rest) else None
-    return None
-
-
-def _is_component(text: str) -> bool:
-    return not text or bool(_COMPONENTS.fullmatch(text))
-
-
-def is_layered(node: Node) -> bool:
-    """Whether a tree is about a layer l."""
-    return any(
-        isinstance(n, Symbol) and any(_LAYER.fullmatch(part) for part in (n.sub, n.sup))
-        for n in walk(node)
-    )
-
-
-@dataclass
-class _Names:
-    """Looks the names of a formula up in a random network, under a convention."""
-
-    convention: Convention
-    net: Network
-    context: Context | None = None
-    unknown: list[str] = field(default_factory=list)
-
-    def __call__(self, node: Node) -> Quantity | None:
-        if isinstance(node, Symbol):
-            place = place_of(node)
-            return None if place is None else self._component(self._array(place), place)
-        if isinstance(node, Derivative) and isinstance(node.wrt, Symbol):
-            return self._derivative(node, node.wrt)
-        if isinstance(node, Derivative) and isinstance(node.of, Symbol):
-            return None
-        return None
-
-    def _array(self, place: Place) -> Numbers | None:
-        c, net, m = self.convention, self.net, place.layer
-        if place.role in {"weight", "bias"} and c.leads == "out":
-            m += 1
-        if not 0 <= m <= LAST or (m == 0 and place.role != "post" and not c.activations):
-            return None
-        match place.role:
-            case "weight":
-                return net.weight[m].T if c.rows else net.weight[m]
-            case "bias":
-                return net.bias[m]
-            case "pre":
-                return net.post[m] if c.activations else net.pre[m]
-            case "post":
-                return net.post[m]
-            case "delta":
-                return net.d_pre[m] if c.delta == "pre" else net.d_post[m]
-            case "target":
-                return net.target
-        return None
-
-    def _component(self, array: Numbers | None, place: Place) -> Quantity | None:
-        if array is None:
-            return None
-        if not place.components:
-            return self._oriented(array)
-        at = [self._index(letter) for letter in place.components.replace(",", "")]
-        if None in at:
-            return None
-        if len(at) == 2 and array.ndim == 2:
-            plain = array.T if self.convention.rows else array
-            i, j = (int(a) for a in at if a is not None)
-            i, j = (j, i) if self.convention.swapped else (i, j)
-            inside = i < plain.shape[0] and j < plain.shape[1]
-            return values.quantity(plain[i, j]) if inside else None
-        if len(at) == 1 and array.ndim == 1 and at[0] is not None and at[0] < array.size:
-            return values.quantity(array[at[0]])
-        return None
-
-    def _index(self, letter: str) -> int | None:
-        if self.context is not None and letter in self.context.indices:
-            return self.context.indices[letter] - 1
-        return COMPONENT.get(letter)
-
-    def _oriented(self, array: Numbers) -> Quantity:
-        if array.ndim == 1:
-            array = array.reshape((1, -1) if self.convention.rows else (-1, 1))
-        return values.quantity(array)
-
-    def _derivative(self, node: Derivative, wrt: Symbol) -> Quantity | None:
-        of = node.of
-        below = place_of(wrt) or (Place("post", LAST) if wrt.key in {"a", "hat y"} else None)
-        if below is None or not isinstance(of, Symbol):
-            return None
-        if of.base in LOSSES and not place_of(of):
-            return self._component(self._gradient(below), below)
-        above = place_of(of)
-        if above is None or above.components or below.components:
-            return None
-        return self._jacobian(above, below)
-
-    def _gradient(self, place: Place) -> Numbers | None:
-        c, net, m = self.convention, self.net, place.layer
-        if place.role in {"weight", "bias"} and c.leads == "out":
-            m += 1
-        if not 1 <= m <= LAST:
-            return None
-        match place.role:
-            case "weight":
-                return net.d_weight(m).T if c.rows else net.d_weight(m)
-            case "bias":
-                return net.d_pre[m]
-            case "pre":
-                return net.d_post[m] if c.activations else net.d_pre[m]
-            case "post":
-                return net.d_post[m]
-        return None
-
-    def _jacobian(self, above: Place, below: Place) -> Quantity | None:
-        """Returns ∂Z_{l+1}/∂Z_l and the like: entries [of, wrt], as mathematics writes them."""
-        c, net = self.convention, self.net
-        slope = SLOPES[c.activation]
-        roles = ["post" if p.role == "pre" and c.activations else p.role for p in (above, below)]
-        m = above.layer
-        if below.layer == m and roles == ["post", "pre"]:
-            return self._oriented(slope(net.pre[m]))
-        if below.role not in {"pre", "post"}:
-            return None
-        if below.layer != m - 1 or not 1 <= below.layer < m <= LAST:
-            return None
-        jacobian = net.weight[m]
-        if roles[1] == "pre":
-            jacobian = jacobian * slope(net.pre[m - 1])
-        if roles[0] == "post":
-            jacobian = slope(net.pre[m])[:, None] * jacobian
-        return values.quantity(jacobian) if roles[0] in {"pre", "post"} else None
-
-
-def _value(node: Node, names: _Names, reading: Reading) -> Quantity:
-    context = Context(
-        look=names,
-        reading=reading,
-        activation=lambda name: names.convention.activation if name in _ACTIVATIONS else name,
-    )
-    names.context = context
-    return evaluate(node, context)
-
-
-_ACTIVATIONS = {"sigma", "f", "g", "phi", "psi", "h", "sigma_l", "f_l", "g_l"}
-
-
-# ---------------------------------------------------------------- conventions of a document
+from reports.documents.values import Numbers, ShapeClash, Undefined
+from reports.documents.writing import written
 
 
 @dataclass(frozen=True)
@@ -317,13 +57,16 @@ class Conventions:
     Attributes:
         allowed: they; all there are where it has no forward formula.
         forward: whether it has one.
-        is_delta_at_output: whether δ of the output is defined as ∂L/∂ŷ.
+        output_delta: whether δ of the output is defined as ∂L/∂ŷ.
+        bias_delta: whether δ is the gradient by a bias.
+        last: the number of the output layer; 0 where layers are not numbered.
     """
 
     allowed: tuple[Convention, ...]
     forward: bool = False
     output_delta: bool = False
     bias_delta: bool = False
+    last: int = 0
 
 
 def smooth(named: Sequence[str]) -> tuple[str, ...]:
@@ -345,6 +88,8 @@ def conventions(chains: Sequence[Chain], activations: Sequence[str]) -> Conventi
             ("half", "sum", "bce") if activation == "sigmoid" else ("half", "sum"),
         )
     )
+    last = deepest(chains)
+    chains = [spelled(chain, last) for chain in chains]
     forward = [c for c in chains if _is_forward(c)]
     deltas = [c for c in chains if _defines_delta(c)]
     allowed = every
@@ -353,7 +98,7 @@ def conventions(chains: Sequence[Chain], activations: Sequence[str]) -> Conventi
         allowed = kept or allowed
     output = any(_defines_output_delta(c) for c in chains)
     bias = any(_is_bias_rule(c) for c in chains)
-    return Conventions(allowed, bool(forward), output, bias)
+    return Conventions(allowed, bool(forward), output, bias, last)
 
 
 def _is_forward(chain: Chain) -> bool:
@@ -391,7 +136,7 @@ def _defines_output_delta(chain: Chain) -> bool:
     return (
         isinstance(node, Symbol)
         and node.base == "delta"
-        and (node.sub in _OUTPUT or node.sup in _OUTPUT)
+        and (node.sub in OUTPUT or node.sup in OUTPUT)
         and isinstance(right, Derivative)
         and isinstance(right.wrt, Symbol)
         and right.wrt.base == "hat y"
@@ -414,12 +159,11 @@ def _is_bias_rule(chain: Chain) -> bool:
 # ---------------------------------------------------------------- claims
 
 
-def layer_claims(
-    chain: Chain, allowed: Conventions, environment: Environment, source: Source
-) -> Iterator[Claim]:
+def layer_claims(chain: Chain, allowed: Conventions, source: Source) -> Iterator[Claim]:
     """Yields the verdict on a rule for layer l."""
     if len(chain.links) < 2:
         return
+    chain = spelled(chain, allowed.last)
     if _defines_output_delta(chain):
         if (
             len(chain.links) == 2
@@ -482,9 +226,9 @@ def _holds(chain: Chain, link: Link, convention: Convention) -> bool:
 
 
 def _equal(left: Node, right: Node, convention: Convention) -> bool | None:
-    names = _Names(convention, network(convention.activation, convention.loss))
+    names = Names(convention, network(convention.activation, convention.loss))
     try:
-        want = _value(left, names, BENIGN[0])
+        want = value_of(left, names, BENIGN[0])
     except (NotEvaluable, ShapeClash, Undefined):
         return None
     known = False
@@ -492,7 +236,7 @@ def _equal(left: Node, right: Node, convention: Convention) -> bool | None:
         if reading.broadcast:
             continue
         try:
-            got = _value(right, names, reading)
+            got = value_of(right, names, reading)
         except ShapeClash:
             known = True
             continue
@@ -539,7 +283,7 @@ def _lacks_slope(chain: Chain, source: Source) -> Claim:
 
 def _wrong(chain: Chain, link: Link, conventions: tuple[Convention, ...], source: Source) -> Claim:
     places = (without_places(chain.links[0].node), without_places(link.node))
-    right, words = _repaired(*places, conventions)
+    right, words = repaired(*places, conventions)
     parts = [words] if words else []
     parts.append(_shapes(link, conventions[0]) or _confirmed(chain, link, conventions[0]))
     parts.append(f"it holds on no random network of widths {'-'.join(map(str, WIDTHS))}")
@@ -549,9 +293,9 @@ def _wrong(chain: Chain, link: Link, conventions: tuple[Convention, ...], source
 
 
 def _shapes(link: Link, convention: Convention) -> str:
-    names = _Names(convention, network(convention.activation, convention.loss))
+    names = Names(convention, network(convention.activation, convention.loss))
     try:
-        _value(link.node, names, BENIGN[0])
+        value_of(link.node, names, BENIGN[0])
     except ShapeClash as clash:
         return str(clash)
     except (NotEvaluable, Undefined):
@@ -570,7 +314,7 @@ def _confirmed(chain: Chain, link: Link, convention: Convention) -> str:
     net = network(convention.activation, "half")
     m = place.layer + (convention.leads == "out")
     try:
-        claimed = _value(link.node, _Names(convention, net), BENIGN[0]).value
+        claimed = value_of(link.node, Names(convention, net), BENIGN[0]).value
     except (NotEvaluable, ShapeClash, Undefined):
         return ""
     if place.role == "weight":
@@ -588,101 +332,6 @@ def _confirmed(chain: Chain, link: Link, convention: Convention) -> str:
 
     verdict = gradcheck.check(function, {"p": point}, vjp=lambda y, p: {"p": y * claimed}, seed=0)
     return verdict.findings[0].message if verdict.status == "fail" else ""
-
-
-# ---------------------------------------------------------------- repair
-
-
-@lru_cache(maxsize=64)
-def _repaired(left: Node, right: Node, conventions: tuple[Convention, ...]) -> tuple[str, str]:
-    """Returns the smallest change that makes a rule right, and its words; columns come first."""
-    entries = _component_wise(left)
-    for rows in (False, True):
-        same = [c for c in conventions if c.rows == rows]
-        distinct = dict.fromkeys(c if entries else replace(c, swapped=False) for c in same)
-        for words, tree in _changes(right):
-            if without_places(tree) != left and any(
-                _strictly(left, tree, convention) for convention in distinct
-            ):
-                return written(tree), f"{words} (vectors as rows)" if rows else words
-    return "", ""
-
-
-def _component_wise(node: Node) -> bool:
-    """Whether a rule is about single entries."""
-    return any(
-        isinstance(n, Symbol) and (p := place_of(n)) is not None and bool(p.components)
-        for n in walk(node)
-    )
-
-
-def _strictly(left: Node, right: Node, convention: Convention) -> bool:
-    names = _Names(convention, network(convention.activation, convention.loss))
-    try:
-        want, got = _value(left, names, BENIGN[0]), _value(right, names, BENIGN[0])
-    except (NotEvaluable, ShapeClash, Undefined):
-        return False
-    return want.shape == got.shape and bool(np.allclose(want.value, got.value, rtol=1e-8))
-
-
-def _changes(node: Node) -> Iterator[tuple[str, Node]]:
-    """Yields formulas with one change, then with two and three, none of them twice."""
-    seen = {written(node)}
-    level = [("", node)]
-    for _ in range(3):
-        following = []
-        for words, tree in level:
-            for more, other in _single(tree):
-                text = written(other)
-                if text in seen or len(seen) > MOST_CHANGES:
-                    continue
-                seen.add(text)
-                following.append((f"{words}, {more}" if words else more, other))
-                yield following[-1]
-        level = following
-
-
-def _single(node: Node) -> Iterator[tuple[str, Node]]:
-    yield from _shifted(node)
-    for part in walk(node):
-        if isinstance(part, Times):
-            swapped = replace(part, left=part.right, right=part.left)
-            yield "the factors are swapped", replaced(node, part, swapped)
-            for side, other in (("left", part.right), ("right", part.left)):
-                kept = written(getattr(part, side))
-                yield f"{kept} is too many", replaced(node, part, other)
-            for side in ("left", "right"):
-                inner = getattr(part, side)
-                turned = replace(part, **{side: Transposed(inner.span, inner)})
-                yield f"the transpose of {written(inner)} is missing", replaced(node, part, turned)
-            if part.kind != "hadamard":
-                yield (
-                    "the product is meant entry by entry",
-                    replaced(node, part, replace(part, kind="hadamard")),
-                )
-    for name in _deltas(node):
-        place = place_of(name)
-        if place is not None:
-            pre = Symbol(name.span, "z", name.sub, name.sup)
-            slope = Call(name.span, "sigma", (pre,), 1)
-            factor = Times(name.span, name, slope, "hadamard")
-            yield f"σ′ of {shown(pre)} is missing", replaced(node, name, factor)
-
-
-def _deltas(node: Node) -> Iterator[Symbol]:
-    return (n for n in walk(node) if isinstance(n, Symbol) and n.base == "delta")
-
-
-def _shifted(node: Node) -> Iterator[tuple[str, Node]]:
-    for name in [n for n in walk(node) if isinstance(n, Symbol) and place_of(n) is not None]:
-        for attribute in ("sub", "sup"):
-            layer = getattr(name, attribute)
-            if layer in {"l", "l+1", "l-1"}:
-                for other in ("l", "l+1", "l-1"):
-                    if other != layer:
-                        moved = replace(name, **{attribute: other})
-                        words = f"{shown(name)} must be {shown(moved)}"
-                        yield words, replaced(node, name, moved)
 
 
 # ---------------------------------------------------------------- definitions and prose
