@@ -343,3 +343,15 @@ def _spelled(node: Node, last: int) -> Node:
         case BigSum(index="", body=body):
             return _spelled(body, last)  # the sum over the samples, of which there is one
     return rebuilt(node, lambda part: _spelled(part, last))
+
+
+def renumbered(text: str, last: int) -> str:
+    """Returns words with the layers by their numbers again, and dZ for ∂L/∂Z.
+
+    >>> renumbered("W^Lᵀ ∂L/∂Z^L g′(Z^L-1)", 2)
+    'W^2ᵀ dZ^2 g′(Z^1)'
+    """
+    if not last:
+        return text
+    text = re.sub(r"\^L(?:-(\d))?", lambda m: f"^{last - int(m[1] or 0)}", text)
+    return re.sub(r"∂L/∂([ZzAaWwBb]\^)", r"d\1", text)
