@@ -97,7 +97,14 @@ def _configure_audit(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, metavar="PATH", help="a file instead of the screen")
     parser.add_argument(
-        "--strict", action="store_true", help="fail also where a statement could not be checked"
+        "--strict",
+        action="store_true",
+        help="fail also where a statement could not be checked, or nothing was",
+    )
+    parser.add_argument(
+        "--unchecked",
+        action="store_true",
+        help="list every statement that was not checked, with its line and the reason",
     )
 
 
@@ -153,9 +160,12 @@ def _write_audit(arguments: argparse.Namespace, file: TextIO) -> int:
             progress.close()
             print(f"gradcheck audit: cannot read {path}: {reason}", file=sys.stderr)
     progress.close()
-    write_lines(FORMATS[arguments.format](audits), file)
-    unchecked = any(audited.coverage.unchecked for audited in audits)
-    wrong = any(audited.flagged for audited in audits) or (arguments.strict and unchecked)
+    write_lines(FORMATS[arguments.format](audits, listed=arguments.unchecked), file)
+    wrong = any(audited.flagged for audited in audits)
+    for audited in audits if arguments.strict else ():
+        if audited.lacks:
+            print(f"gradcheck audit --strict: {audited.path}: {audited.lacks}", file=sys.stderr)
+            wrong = True
     return status or (WRONG if wrong else OK)
 
 

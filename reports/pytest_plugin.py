@@ -85,7 +85,7 @@ def audited_or_raise(path: Path | str, *, strict: bool = False) -> "Audited":
 
     Args:
         path: the document.
-        strict: also fail where a statement could not be checked.
+        strict: also fail where a statement could not be checked, or nothing was.
 
     Raises:
         DocumentError: something in it is wrong.
@@ -95,6 +95,6 @@ def audited_or_raise(path: Path | str, *, strict: bool = False) -> "Audited":
     from reports.documents.results import terminal
 
     audited = audit(Path(path))
-    if audited.flagged or (strict and audited.coverage.unchecked):
-        raise DocumentError("\n".join(terminal((audited,), width=100)))
+    if audited.flagged or (strict and audited.lacks):
+        raise DocumentError("\n".join(terminal((audited,), listed=strict, width=100)))
     return audited

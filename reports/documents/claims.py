@@ -96,3 +96,11 @@ class Audited:
     def flagged(self) -> tuple[Claim, ...]:
         """The claims that are wrong."""
         return tuple(claim for claim in self.claims if claim.flagged)
+
+    @property
+    def lacks(self) -> str:
+        """Why a strict audit does not pass: what was not checked, in words; "" where all was."""
+        if not self.coverage.checked:
+            return "nothing was checked"
+        count = self.coverage.unchecked
+        return f"{count} of its statements could not be checked" if count else ""

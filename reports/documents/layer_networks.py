@@ -301,13 +301,16 @@ _DIFFERENTIAL = re.compile(r"d[ZzAaWwBb]")
 
 def deepest(chains: Sequence[Chain]) -> int:
     """Returns the number of the output layer where layers are numbered, 0 where they are not."""
-    found = [
-        int(n.sup)
+    numbered = [
+        n
         for chain in chains
         for link in chain.links
         for n in walk(link.node)
         if isinstance(n, Symbol) and n.sup.isdecimal() and _is_of_layer(n)
     ]
+    if not any(ROLES.get(n.base) == "weight" for n in numbered):
+        return 0  # numbers of samples, as in y^(1)
+    found = [int(n.sup) for n in numbered]
     return max(found) if found and 1 < max(found) < LAST else 0
 
 
@@ -322,6 +325,9 @@ def spelled(chain: Chain, last: int) -> Chain:
         chain: a statement.
         last: the number of the output layer; 0 where layers are not numbered.
     """
+    parts = [n for link in chain.links for n in walk(link.node) if isinstance(n, Symbol)]
+    if last and any(n.key in {"y", "Y"} for n in parts):
+        last = max((int(n.sup) for n in parts if n.sup.isdecimal()), default=last)
     links = tuple(replace(link, node=_spelled(link.node, last)) for link in chain.links)
     return replace(chain, links=links)
 

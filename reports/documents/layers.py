@@ -17,6 +17,7 @@ from reports.documents.arithmetic import quoted
 from reports.documents.claims import Claim
 from reports.documents.evaluate import NotEvaluable
 from reports.documents.layer_networks import (
+    LAYER,
     OUTPUT,
     ROLES,
     Convention,
@@ -164,7 +165,7 @@ def layer_claims(chain: Chain, allowed: Conventions, source: Source) -> Iterator
     """Yields the verdict on a rule for layer l."""
     if len(chain.links) < 2:
         return
-    chain = spelled(chain, allowed.last)
+    written_so, chain = chain, spelled(chain, allowed.last)
     if _defines_output_delta(chain):
         if (
             len(chain.links) == 2
@@ -187,10 +188,20 @@ def layer_claims(chain: Chain, allowed: Conventions, source: Source) -> Iterator
         if not known:
             return
         right = [c for c, held in known.items() if held]
+        if not right and (_is_of_output(chain) or (chain != written_so and not allowed.forward)):
+            return
         if right:
             yield _row(chain, link, source, "ok", explanation=_said(right[0]))
         else:
             yield _wrong(chain, link, tuple(known), source, allowed.last)
+
+
+def _is_of_output(chain: Chain) -> bool:
+    """Whether a rule for layer l speaks of the target: l is then the last layer, or any sample."""
+    parts = [n for link in chain.links for n in walk(link.node) if isinstance(n, Symbol)]
+    targets = [p for n in parts if (p := place_of(n)) is not None and p.role == "target"]
+    named_last = any(LAYER.fullmatch(n.sup or n.sub) and "L" in n.sup + n.sub for n in parts)
+    return bool(targets) and not named_last
 
 
 def _runs_on(node: Node) -> bool:

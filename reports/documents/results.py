@@ -21,16 +21,39 @@ REASONS_SHOWN = 8
 
 
 def conclusion(audits: Audits) -> str:
-    """Returns the result in a sentence."""
+    """Returns the result in a sentence.
+
+    >>> conclusion(())
+    'There is nothing to check: no statement in a formula, and no code.'
+    """
     wrong = sum(len(audited.flagged) for audited in audits)
-    unchecked = sum(audited.coverage.unchecked for audited in audits)
-    checked = sum(audited.coverage.checked for audited in audits)
-    left = f"{_count(unchecked, 'statement')} not checked" if unchecked else "all were checked"
+    coverages = [audited.coverage for audited in audits]
+    checked = sum(c.checked for c in coverages)
+    left = _left(sum(c.stated for c in coverages), sum(c.unchecked for c in coverages))
     if wrong:
-        return f"{_count(wrong, 'finding')} in {_count(checked, 'checked statement')}; {left}."
+        return f"{_count(wrong, 'finding')} in {_count(checked, 'checked statement')}{left}."
     if checked:
-        return f"Nothing wrong in {_count(checked, 'checked statement')}; {left}."
-    return f"Nothing was checked: this says nothing about the document; {left}."
+        return f"Nothing wrong in {_count(checked, 'checked statement')}{left}."
+    if left:
+        return f"Nothing was checked, so this says nothing about the document{left}."
+    return "There is nothing to check: no statement in a formula, and no code."
+
+
+def _left(stated: int, unchecked: int) -> str:
+    """Returns what was not checked, to follow a clause."""
+    if unchecked:
+        return f"; {_count(unchecked, 'statement')} not checked"
+    return f"; {_count(stated, 'statement')} only to take as given" if stated else ""
+
+
+def unchecked_lines(audited: Audited) -> Iterator[tuple[str, str, str]]:
+    """Yields place, statement and reason of what was not checked."""
+    for place, formula, reason in sorted(audited.coverage.places, key=_in_order):
+        yield str(place), _short(formula, 100), reason
+
+
+def _in_order(row: tuple[Place, str, str]) -> tuple[int, int, int]:
+    return row[0].cell or 0, row[0].line, row[0].column
 
 
 def coverage_words(coverage: Coverage) -> Iterator[str]:
@@ -44,11 +67,17 @@ def coverage_words(coverage: Coverage) -> Iterator[str]:
         yield f"not checked ({count}×): {reason}"
     rest = list(coverage.reasons.values())[REASONS_SHOWN:]
     if rest:
-        yield f"not checked ({sum(rest)}×): for other reasons; the JSON format lists all"
+        yield f"not checked ({sum(rest)}×): for other reasons; --unchecked lists all"
 
 
-def terminal(audits: Audits, width: int | None = None) -> Iterator[str]:
-    """Yields the lines for a terminal: the findings, then the coverage, for each document."""
+def terminal(audits: Audits, *, listed: bool = False, width: int | None = None) -> Iterator[str]:
+    """Yields the lines for a terminal: the findings, then the coverage, for each document.
+
+    Args:
+        audits: the documents.
+        listed: whether each statement that was not checked is listed.
+        width: how many columns there are.
+    """
     width = max(width or shutil.get_terminal_size().columns, 60)
     for audited in audits:
         yield _plain(audited.path)
@@ -56,6 +85,9 @@ def terminal(audits: Audits, width: int | None = None) -> Iterator[str]:
         for claim in audited.claims:
             if claim.verdict != "ok":
                 yield from _shown(claim, width)
+        for place, formula, reason in unchecked_lines(audited) if listed else ():
+            yield from _wrapped(f"{place} ? not checked: {formula}", width, "    ")
+            yield from _wrapped(f"    reason: {reason}", width, "      ")
         for sentence in (*coverage_words(audited.coverage), *audited.notes):
             yield from _wrapped(f"· {sentence}", width, "  ")
         yield ""
@@ -96,8 +128,13 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def markdown(audits: Audits) -> Iterator[str]:
-    """Yields the lines of a Markdown report: one table a document."""
+def markdown(audits: Audits, *, listed: bool = False) -> Iterator[str]:
+    """Yields the lines of a Markdown report: one table a document.
+
+    Args:
+        audits: the documents.
+        listed: whether each statement that was not checked is listed.
+    """
     yield "# Audit"
     yield ""
     yield escape(conclusion(audits))
@@ -115,10 +152,17 @@ def markdown(audits: Audits) -> Iterator[str]:
             yield ""
         for sentence in (*coverage_words(audited.coverage), *audited.notes):
             yield f"- {escape(sentence)}"
+        unread = [*unchecked_lines(audited)] if listed else []
+        if unread:
+            yield ""
+            yield "| line | not checked | reason |"
+            yield "| --- | --- | --- |"
+            for row in unread:
+                yield f"| {' | '.join(escape(cell) for cell in row)} |"
 
 
-def as_json(audits: Audits) -> Iterator[str]:
-    """Yields the lines of one JSON object; every claim is in it, also those that are right."""
+def as_json(audits: Audits, *, listed: bool = True) -> Iterator[str]:
+    """Yields the lines of one JSON object: all claims, and all that was not checked."""
     data = {"documents": [_document(audited) for audited in audits]}
     yield from json.dumps(data, ensure_ascii=False, indent=1, allow_nan=False).splitlines()
 
@@ -154,7 +198,7 @@ def _place(place: Place) -> dict[str, object]:
     return {"line": place.line, "column": place.column, **cell}
 
 
-def annotated(audits: Audits) -> Iterator[str]:
+def annotated(audits: Audits, *, listed: bool = False) -> Iterator[str]:
     """Yields each document with a quoted remark below every line that has a finding.
 
     A remark stands after the formula in which the line is, so that the copy still renders. Cells of
@@ -208,7 +252,7 @@ def _remarks(claims: Sequence[Claim], kind: str) -> Iterator[str]:
             yield ""
 
 
-FORMATS: Mapping[str, Callable[[Audits], Iterator[str]]] = {
+FORMATS: Mapping[str, Callable[..., Iterator[str]]] = {
     "terminal": terminal,
     "markdown": markdown,
     "json": as_json,
