@@ -98,7 +98,7 @@ def judge(
         return Judged((worst,), bar=max(bars, default=0.0))
     if claims:
         return Judged(reason=claims[0].explanation)
-    if _only_gives(chain):
+    if _only_gives(chain) or _is_given_gradient(chain, environment):
         return Judged(gives=True)
     return Judged(reason=_missing(chain, environment))
 
@@ -116,6 +116,14 @@ def _only_gives(chain: Chain) -> bool:
         return isinstance(first, Call) and len(chain.links) == 2
     rest = chain.links[1:]
     return len(rest) == 1 and not isinstance(node, Derivative)
+
+
+def _is_given_gradient(chain: Chain, environment: Environment) -> bool:
+    """Whether a gradient is given from further up: nothing is said of what it is taken of."""
+    node = subject(chain)
+    if not isinstance(node, Derivative) or len(chain.links) != 2:
+        return False
+    return literal(chain.links[1].node) and key_of(node.of) not in environment.definitions
 
 
 def _missing(chain: Chain, environment: Environment) -> str:

@@ -144,7 +144,7 @@ def _running(name: Symbol) -> Symbol:
     """Returns h_t for h_{t+1}: all of them are meant."""
     if not letters(name):
         return name
-    return replace(name, sub=",".join(item[0] for item in items(name.sub)))
+    return replace(name, sub="".join(item[0] for item in items(name.sub)))
 
 
 def _summed(name: Symbol, body: Node) -> Node:

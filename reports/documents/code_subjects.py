@@ -332,6 +332,8 @@ def _last_name(target: ast.expr) -> str:
             return name
         case ast.Subscript(slice=ast.Constant(value=str() as name)):
             return name
+        case ast.Subscript(slice=ast.JoinedStr(values=[ast.Constant(value=front), *_])):
+            return f"{front}#"
         case ast.Subscript(value=value):
             return _last_name(value)
     return ""
@@ -408,10 +410,13 @@ def _layer(
     called = _unpacked(forward) | _unpacked(backward)
     last = {k: called.get(k, k.split(".")[-1]) for k in claimed}
     names = {n: k for k in claimed for n in _stored(backward) if gradient_of(n, last[k])}
+    names |= {re.sub(r"\d+$", "#", last[k]): k for k in claimed if last[k][-1:].isdecimal()}
     first = returned_names(backward)
+    places: dict[str, ast.AST] = {}
     if first and data[:1] and data[0] in claimed:
         names[first[0]] = data[0]
-    places = assignments(backward, names)
+        places[data[0]] = backward.body[-1]
+    places |= assignments(backward, names)
     yield Subject(name, kept, function, pullback, places, frozenset(data), called)
 
 

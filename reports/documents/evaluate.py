@@ -433,10 +433,12 @@ def _bounds(node: BigSum, context: Context) -> tuple[int, int]:
 
 
 def _length(node: BigSum, context: Context) -> int | None:
-    """Returns how long the arrays are whose index runs."""
+    """Returns how long the arrays are whose index runs; the shortest where others are windows."""
     lengths = set()
+    windows = False
     for part in walk(node.body):
         for script, text in scripts(part).items():
+            windows = windows or any(len(item) > 1 for item in items(text))
             if node.index not in items(text):
                 continue
             array = without_index(part, script)
@@ -448,6 +450,8 @@ def _length(node: BigSum, context: Context) -> int | None:
                 lengths.add(found.value.size)
             elif len(items(text)) == found.value.ndim:
                 lengths.add(found.shape[axis])
+    if len(lengths) > 1 and windows and node.high is None:
+        return min(lengths)
     if len(lengths) > 1:
         raise NotEvaluable("vectors of different length under one sum")
     return lengths.pop() if lengths else None

@@ -648,6 +648,8 @@ class Parser:
             raise NotRead("a subscript after a derivative", self._span(start))
         if not isinstance(node, Symbol):
             raise NotRead("a subscript after more than a name", self._span(start))
+        if re.fullmatch(r"\w(?:,\w)+", sub):
+            sub = sub.replace(",", "")  # w_{1,2} is w_{12}
         return replace(node, sub=node.sub + sub, span=self._span(start))
 
     def _superscript(self, node: Node, group: list[Token], start: int) -> Node:

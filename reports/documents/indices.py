@@ -57,7 +57,7 @@ def put(script: str, bound: Mapping[str, int]) -> str:
     if not parts or not any(c in bound for c in script):
         return script
     texts = [_with(part, bound) for part in parts]
-    joint = "," if "," in script or any(len(text) > 1 for text in texts) else ""
+    joint = "," if any(len(text) > 1 for text in texts) else ""
     return joint.join(texts)
 
 

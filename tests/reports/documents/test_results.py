@@ -56,7 +56,7 @@ def test_nothing_checked_is_no_approval(tmp_path, capsys):
     path = tmp_path / "notes.md"
     path.write_text("no formula at all", encoding="utf-8")
     assert main(["audit", str(path)]) == 0
-    assert "Nothing was checked" in " ".join(capsys.readouterr().out.split())
+    assert "There is nothing to check" in " ".join(capsys.readouterr().out.split())
 
 
 def test_annotated_copy_keeps_every_line(capsys):
