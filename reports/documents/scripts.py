@@ -1,0 +1,140 @@
+"""Sub- and superscripts, strokes, and the parentheses after a name: indices, powers, calls."""
+
+import re
+from abc import abstractmethod
+from dataclasses import replace
+
+from reports.documents.cursor import Cursor
+from reports.documents.notation import FUNCTIONS, LOSSES, NAMED
+from reports.documents.tokens import NotRead, Token
+from reports.documents.tokens_read import flat
+from reports.documents.tree import (
+    Call,
+    Derivative,
+    Divide,
+    Node,
+    Number,
+    Power,
+    Span,
+    Symbol,
+    Transposed,
+)
+
+_INDEX = re.compile(r"[lLijkKtTnmNc](?:[-+]\d)?|L-\d")
+
+
+class Scripts(Cursor):
+    """Reads what stands at a name."""
+
+    @abstractmethod
+    def _arguments(self) -> tuple[Node, ...]: ...
+
+    @abstractmethod
+    def _call(self, name: str, start: int) -> Node: ...
+
+    def _scripts(self, node: Node, start: int) -> Node:
+        while True:
+            if self._is("_"):
+                self._take()
+                node = self._subscript(node, flat(self._group()), start)
+            elif self._is("^"):
+                self._take()
+                node = self._superscript(node, self._group(), start)
+            elif self._is("'", "prime"):
+                token = self._take()
+                if not isinstance(node, Symbol):
+                    raise NotRead("a stroke after more than a name", token.span)
+                node = replace(node, mark=node.mark + "'", span=self._span(start))
+            elif self._is("%"):
+                self._take()
+                hundred = Number(self._span(start), "100", 100.0, 0.0, 3)
+                node = Divide(self._span(start), node, hundred)
+            elif self._is("!"):
+                raise NotRead("a factorial is not understood", self._next.span)
+            else:
+                return self._applied(node, start)
+
+    def _applied(self, node: Node, start: int) -> Node:
+        """Reads the parenthesis after a name of a function, or of a loss."""
+        if not isinstance(node, Symbol):
+            return node
+        name = node.base + (f"_{node.sub}" if node.sub else "")
+        opens = self._is("(", "[")
+        array = self._is("begin")
+        if node.base in LOSSES or node.base.removeprefix("hat ") in LOSSES:
+            if opens and self._lists_names():
+                self._arguments()
+                return replace(node, span=self._span(start))
+            return node
+        if node.base in FUNCTIONS and (opens or array):
+            return replace(self._call(FUNCTIONS[node.base], start), span=self._span(start))
+        if node.base in NAMED and (opens or (array and node.base in {"sigma", "f"})):
+            prime = node.mark.count("'")
+            arguments = self._arguments()
+            return Call(self._span(start), name, arguments, prime)
+        return node
+
+    def _lists_names(self) -> bool:
+        """Whether the parenthesis ahead holds names only, as in L(y, ŷ) and J(θ)."""
+        depth, at = 0, self._at
+        while at < len(self._tokens):
+            token = self._tokens[at]
+            depth += token.text in {"(", "["}
+            depth -= token.text in {")", "]"}
+            if token.type == "number" and token.text not in {"1", "2", "0"}:
+                return False
+            if depth == 0:
+                return True
+            at += 1
+        return False
+
+    def _subscript(self, node: Node, sub: str, start: int) -> Node:
+        if isinstance(node, Derivative):
+            raise NotRead("a subscript after a derivative", self._span(start))
+        if not isinstance(node, Symbol):
+            raise NotRead("a subscript after more than a name", self._span(start))
+        if re.fullmatch(r"\w(?:,\w)+", sub):
+            sub = sub.replace(",", "")  # w_{1,2} is w_{12}
+        return replace(node, sub=node.sub + sub, span=self._span(start))
+
+    def _superscript(self, node: Node, group: list[Token], start: int) -> Node:
+        text = flat(group)
+        span = self._span(start)
+        if any(token.text == "underline" for token in group):
+            raise NotRead("a falling power is not understood", span)
+        if text in {"T", "top", "intercal", "mathsf{T}", "t"} and text != "t":
+            return Transposed(span, node)
+        if isinstance(node, Symbol):
+            found = self._index(node, text, span)
+            if found is not None:
+                return found
+        if text in {"'", "''", "prime"}:
+            if isinstance(node, Symbol):
+                return replace(node, mark=node.mark + "'", span=span)
+            raise NotRead("a stroke after more than a name", span)
+        if re.fullmatch(r"circ\d", text):
+            return Power(span, node, Number(span, text[-1], float(text[-1]), 0.0, 1))
+        return Power(span, node, self._parsed(group))
+
+    def _index(self, node: Symbol, text: str, span: Span) -> Node | None:
+        """Returns the name with its superscript, where that is an index and no power."""
+        if re.fullmatch(r"\(\d+[-+]\d+\)", text):
+            return None
+        if match := re.fullmatch(r"[(\[<]([^()\[\]]*)[)\]>](T|top)?(.*)", text):
+            marked = replace(node, sup=node.sup + match[1], mark=node.mark + match[3], span=span)
+            return Transposed(span, marked) if match[2] else marked
+        if text in {"+", "-", "*", "new", "old", "++", "neu", "next", "'", "prime", "pre", "(new)"}:
+            mark = {"prime": "'"}.get(text, text)
+            return replace(node, mark=node.mark + mark, span=span)
+        if match := re.fullmatch(r"(.+?)(T|top)", text):
+            inner = self._index(node, match[1], span)
+            return None if inner is None else Transposed(span, inner)
+        if node.base == "e":
+            return None
+        if re.fullmatch(r"[lL](?:[-+]\d)?", text):
+            return replace(node, sup=node.sup + text, span=span)
+        if node.base in self._indexed and re.fullmatch(r"\d|" + _INDEX.pattern, text):
+            return replace(node, sup=node.sup + text, span=span)
+        if re.search(r"[A-Za-z]{3,}", text) and re.fullmatch(r"[\w-]+", text):
+            return replace(node, mark=node.mark + text, span=span)
+        return None

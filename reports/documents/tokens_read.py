@@ -1,0 +1,140 @@
+"""What a few tokens are: numbers, products, the marks of a derivative, the words of a case."""
+
+import re
+from collections.abc import Sequence
+
+from reports.documents.notation import FONTS, JOINING, OTHERWISE, PRODUCTS, RELATIONS, TEXTS
+from reports.documents.tokens import NotRead, Token
+from reports.documents.tree import Array, Negative, Node, Number, Power, Product, Span, Times
+
+CLOSERS = {"(": ")", "[": "]", "{": "}", "lbrace": "rbrace", "langle": "rangle"}
+CLOSERS |= {"lVert": "rVert", "lvert": "rvert", "lbrack": "rbrack", "lfloor": "rfloor"}
+
+
+def number_of(token: Token) -> Number:
+    """Returns a number with the digits it shows.
+
+    Raises:
+        NotRead: it has too many digits.
+    """
+    mantissa, *scale = re.split("[eE]", token.text)
+    exponent = int(scale[0]) if scale and len(scale[0]) < 5 else 999 * len(scale)
+    if len(mantissa) > 40 or abs(exponent) > 99:
+        raise NotRead("a number with too many digits", token.span)
+    value = float(token.text)
+    decimals = len(mantissa.partition(".")[2])
+    unit = 10.0 ** (exponent - decimals) if decimals or exponent else 0.0
+    digits = len(mantissa.replace(".", "").lstrip("0"))
+    return Number(token.span, token.text, value, unit, digits)
+
+
+def product_of(span: Span, left: Node, right: Node, kind: Product) -> Node:
+    """Returns a product; 1.5 × 10⁻³ becomes one number."""
+    scale = _power_of_ten(right)
+    inner = left.body if isinstance(left, Negative) else left
+    if kind in {"dot", "cross"} and isinstance(inner, Number) and scale is not None:
+        factor = 10.0**scale
+        unit = (inner.unit or 1.0) * factor
+        value = (
+            float(f"{inner.text}e{scale}")
+            if "e" not in inner.text.lower()
+            else (inner.value * factor)
+        )
+        number = Number(span, f"{inner.text}e{scale}", value, unit, inner.digits)
+        return Negative(span, number) if isinstance(left, Negative) else number
+    return Times(span, left, right, kind)
+
+
+def _power_of_ten(node: Node) -> int | None:
+    if not isinstance(node, Power) or not isinstance(node.base, Number) or node.base.text != "10":
+        return None
+    exponent, sign = node.exponent, 1
+    if isinstance(exponent, Negative):
+        exponent, sign = exponent.body, -1
+    if isinstance(exponent, Number) and exponent.text.isdecimal() and len(exponent.text) < 3:
+        return sign * int(exponent.text)
+    return None
+
+
+def stacked(span: Span, entries: tuple[Node, ...]) -> Array:
+    """Returns [a, b] as one row in an open orientation, [[a, b], [c, d]] as a matrix."""
+    if all(isinstance(entry, Array) and entry.flat for entry in entries):
+        rows = tuple(entry.rows[0] for entry in entries if isinstance(entry, Array))
+        if len({len(row) for row in rows}) == 1:
+            return Array(span, rows)
+    return Array(span, (entries,), flat=True)
+
+
+def is_partial(tokens: list[Token]) -> bool:
+    """Whether tokens begin as half of a derivative: with ∂ or d."""
+    return bool(tokens) and differential(tokens) > 0
+
+
+def differential(tokens: list[Token]) -> int:
+    """Returns how many tokens the ∂ (or upright or italic d) at the beginning takes."""
+    if not tokens:
+        return 0
+    if tokens[0].type == "command" and tokens[0].text == "partial":
+        return 1
+    if tokens[0].type == "letter" and tokens[0].text == "d":
+        return 1
+    if tokens[0].text in {"mathrm", "text", "rm"} and [t.text for t in tokens[1:4]] == list("{d}"):
+        return 4
+    return 0
+
+
+def is_raised(tokens: list[Token]) -> bool:
+    """Whether a power stands at the ∂: a higher derivative."""
+    after = differential(tokens)
+    return len(tokens) > after and tokens[after].text == "^"
+
+
+def trimmed(tokens: list[Token]) -> list[Token]:
+    """Returns the tokens of a cell without the commas and words that join value and condition."""
+    kept, at = [], 0
+    while at < len(tokens):
+        words = tokens[at].text in TEXTS and at + 1 < len(tokens) and tokens[at + 1].type == "open"
+        if words:
+            end = at + 1
+            while end < len(tokens) and tokens[end].type != "close":
+                end += 1
+            text = flat(tokens[at : end + 1]).lower()
+            if text in OTHERWISE or text not in JOINING:
+                kept += tokens[at : end + 1]
+            at = end + 1
+            continue
+        if tokens[at].text not in {",", ";", "quad", "."} or tokens[at].type == "number":
+            kept.append(tokens[at])
+        at += 1
+    return kept
+
+
+def within_brackets(tokens: list[Token]) -> bool:
+    """Whether a bracket is open at the end of tokens."""
+    texts = [t.text for t in tokens]
+    return sum(t in {"(", "["} for t in texts) > sum(t in {")", "]"} for t in texts)
+
+
+def closes(name: str) -> bool:
+    """Whether a command ends a factor."""
+    return name in {*CLOSERS.values(), "end", "\\", "}", "right", "cr", "&", "%", "#", "div"} or (
+        name in RELATIONS or name in PRODUCTS or name in {"|", "Vert", "vert", "mid", "prime"}
+    )
+
+
+def flat(tokens: Sequence[Token]) -> str:
+    """Returns the text of tokens without blanks, braces and fonts, as names are kept."""
+    skipped = {*FONTS, *TEXTS}
+    words = (
+        "" if t.type == "command" and t.text in skipped else t.text
+        for t in tokens
+        if t.type not in {"open", "close"}
+    )
+    return "".join(words)
+
+
+def shown_token(token: Token) -> str:
+    """Returns a token as written, for messages."""
+    if token.type == "end":
+        return "the end"
+    return f"\\{token.text}" if token.type == "command" else token.text
