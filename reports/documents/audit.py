@@ -7,13 +7,14 @@ from itertools import islice
 from pathlib import Path
 
 from reports.documents import layers
-from reports.documents.arithmetic import Judged, judge, quoted
+from reports.documents.arithmetic import Judged, judge
 from reports.documents.claims import Audited, Claim, Coverage
 from reports.documents.code import code_claims
 from reports.documents.derivatives import derivative_claims
 from reports.documents.environment import Environment
 from reports.documents.extract import Code, Formula, Heading, Part, Prose, Unterminated, extract
 from reports.documents.figures import array_claims, figure_claims
+from reports.documents.places import quoted
 from reports.documents.settings import (
     activations,
     begins_run,

@@ -17,7 +17,7 @@ from gradcheck.diagnosis import ROWS
 from reports.documents.claims import Claim
 from reports.documents.code_networks import dictionary_networks, network_claims
 from reports.documents.code_place import code_claim
-from reports.documents.code_subjects import FAILS, Clash, Subject, layers, pairs
+from reports.documents.code_subjects import FAILS, Clash, Subject, class_layers, function_pairs
 from reports.documents.extract import Code
 from reports.documents.interpreter import Program
 from reports.documents.numpy_calls import NotReadable
@@ -79,9 +79,9 @@ def _of(
                 yield from network_claims(node, program, source, block, text)
                 networks = dictionary_networks(node.name, program, text)
                 yield from _of_network(node, networks, source, block)
-                yield from _judged(node, pairs(node.name, program), source, block, reasons)
+                yield from _judged(node, function_pairs(node.name, program), source, block, reasons)
             elif isinstance(node, ast.ClassDef):
-                yield from _judged(node, layers(node.name, program), source, block, reasons)
+                yield from _judged(node, class_layers(node.name, program), source, block, reasons)
     except Clash as clash:
         words = f"{node.name}: {clash}"  # type: ignore[attr-defined]
         at = _backward_of(node)

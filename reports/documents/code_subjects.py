@@ -182,7 +182,7 @@ def pair_names(name: str) -> str:
     return name.replace("backward", "forward")
 
 
-def pairs(backward: str, program: Program) -> Iterator[Subject]:
+def function_pairs(backward: str, program: Program) -> Iterator[Subject]:
     """Yields a pair of functions in every layout in which it runs.
 
     Raises:
@@ -342,7 +342,7 @@ def _last_name(target: ast.expr) -> str:
 # ---------------------------------------------------------------- classes
 
 
-def layers(name: str, program: Program) -> Iterator[Subject]:
+def class_layers(name: str, program: Program) -> Iterator[Subject]:
     """Yields a class with forward and backward in every layout in which it runs.
 
     Raises:

@@ -11,7 +11,6 @@ from itertools import islice, permutations
 import numpy as np
 
 from reports.documents import values
-from reports.documents.arithmetic import quoted
 from reports.documents.choices import choices, target_of
 from reports.documents.claims import Claim
 from reports.documents.environment import Environment, key_of
@@ -20,6 +19,7 @@ from reports.documents.figures import rests_on_wrong
 from reports.documents.indices import Definitions, instance, letters, named, whole
 from reports.documents.links import is_update, side, subject
 from reports.documents.model import Model
+from reports.documents.places import quoted
 from reports.documents.points import LENGTH, Draw, is_by_entries, is_parameter, shapes
 from reports.documents.readings import BENIGN, LOOSE, Reading
 from reports.documents.source import Source

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 
 from reports.documents import display, values
-from reports.documents.arithmetic import quoted
 from reports.documents.choices import choices, known_upstream, target_of
 from reports.documents.claims import Claim
 from reports.documents.environment import Environment, key_of
@@ -14,6 +13,7 @@ from reports.documents.evaluate import NotEvaluable, entry
 from reports.documents.indices import Definitions, family, named, whole
 from reports.documents.links import certainly_known, is_update, side, subject
 from reports.documents.model import Model
+from reports.documents.places import quoted
 from reports.documents.points import is_parameter
 from reports.documents.repair import PRODUCTS
 from reports.documents.source import Source

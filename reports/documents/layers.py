@@ -13,7 +13,6 @@ from itertools import product
 import numpy as np
 
 import gradcheck
-from reports.documents.arithmetic import quoted
 from reports.documents.claims import Claim
 from reports.documents.evaluate import NotEvaluable
 from reports.documents.layer_networks import (
@@ -34,6 +33,7 @@ from reports.documents.layer_networks import (
 )
 from reports.documents.layer_repair import repaired
 from reports.documents.notation import LOSSES
+from reports.documents.places import quoted
 from reports.documents.readings import BENIGN
 from reports.documents.source import Source
 from reports.documents.tree import (

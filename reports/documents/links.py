@@ -87,6 +87,12 @@ def is_update(chain: Chain) -> bool:
     return isinstance(node, Symbol) and node.key in symbols(chain.links[1].node)
 
 
+def origin_of(chain: Chain) -> str:
+    """Returns the expression of numbers from which a chain's value comes, as written."""
+    sides = [link for link in chain.links[1:-1] if side(link) == "numeric"]
+    return "".join(sides[-1].text.split()) if sides else ""
+
+
 def pairs(chain: Chain, environment: Environment) -> Iterator[Pair]:
     """Yields the comparisons of a chain: each side with the next one that has a value."""
     links = [link for link in chain.links if link.node is not None]

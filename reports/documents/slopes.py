@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 
 from reports.documents import values
-from reports.documents.arithmetic import quoted
 from reports.documents.claims import Claim, Verdict
 from reports.documents.environment import Environment, key_of
 from reports.documents.evaluate import NotEvaluable, evaluate
 from reports.documents.links import side
+from reports.documents.places import quoted
 from reports.documents.source import Source
 from reports.documents.tree import Call, Chain, Link, Node, Symbol, walk
 from reports.documents.values import Numbers, ShapeClash, Undefined

@@ -13,12 +13,12 @@ from itertools import permutations
 import numpy as np
 
 from reports.documents import values
-from reports.documents.arithmetic import quoted
 from reports.documents.claims import Claim, Verdict
 from reports.documents.environment import Environment, key_of
 from reports.documents.evaluate import Context, NotEvaluable, evaluate
 from reports.documents.indices import family, named
 from reports.documents.links import subject
+from reports.documents.places import quoted
 from reports.documents.source import Source
 from reports.documents.statements import statements
 from reports.documents.tree import (

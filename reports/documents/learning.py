@@ -1,0 +1,154 @@
+"""What a chain teaches: values, literals with their rounding, definitions, functions."""
+
+import numpy as np
+
+from reports.documents import display, values
+from reports.documents.display import Stated
+from reports.documents.environment import (
+    Definition,
+    Entry,
+    Environment,
+    Provenance,
+    key_of,
+    numbers,
+)
+from reports.documents.links import Pair, is_update, learn_substitutions, origin_of, side, subject
+from reports.documents.readings import PLAIN
+from reports.documents.repair import attempt
+from reports.documents.source import Source
+from reports.documents.tree import Call, Chain, Link, Node, Symbol, literal, names, walk
+from reports.documents.values import Quantity
+
+
+def bind(
+    chain: Chain, environment: Environment, source: Source, found: list[Pair], wrong: bool
+) -> None:
+    """Binds what a chain states: its value under its name, and what its sides tell.
+
+    Args:
+        chain: the statement.
+        environment: what the document has said, to which it is added.
+        source: where it stands.
+        found: its comparisons.
+        wrong: whether one of them failed.
+    """
+    node = subject(chain)
+    for left, right in zip(chain.links, chain.links[1:], strict=False):
+        if left is chain.links[0] and node is not None:
+            continue
+        _bind_substituted(left, right, environment, source)
+    last = chain.links[-1]
+    place = source.place(last.span[0])
+    if literal(last.node):
+        _learn(last, environment, found)
+    if node is None:
+        _define_function(chain, environment)
+        return
+    key = key_of(node)
+    if key is None:
+        return
+    update = is_update(chain)
+    if literal(last.node):
+        computed = found[-1].computed if found and found[-1].right is last else None
+        provenance: Provenance = "updated" if update else "stated" if found else "given"
+        value = _with_bar(display.stated(last.node), computed, environment, found)
+        entry = Entry(
+            value, provenance, place, environment.section, computed, wrong, origin_of(chain)
+        )
+        environment.bind(key, entry)
+    elif side(last) == "numeric":
+        value = attempt(last.node, PLAIN, environment)
+        if value is not None:
+            provenance = "updated" if update else "stated"
+            environment.bind(
+                key, Entry(value, provenance, place, environment.section, value, wrong)
+            )
+    if not update:
+        _define(node, chain, environment, source)
+
+
+def _with_bar(
+    shown_value: Stated, computed: Quantity | None, environment: Environment, found: list[Pair]
+) -> Quantity:
+    """Returns a stated value with what its rounding leaves open."""
+    q = shown_value.value
+    unit = np.broadcast_to(shown_value.unit, q.shape)
+    computed = _unrounded(shown_value, found) or computed
+    if computed is not None and found[-1].agreement != "no" and values.same_shape(computed, q):
+        off = np.abs(computed.value.reshape(q.shape) - q.value) + computed.bar.reshape(q.shape)
+        return Quantity(q.value, np.minimum(off, unit))
+    if found:
+        return q
+    digits = np.broadcast_to(shown_value.digits, q.shape)
+    return Quantity(q.value, np.where(digits >= 4, 0.5 * unit, 0.0))
+
+
+def _unrounded(shown_value: Stated, found: list[Pair]) -> Quantity | None:
+    """Returns, of the values from which a literal comes, the one that differs most from it."""
+    best, most = None, -1.0
+    for pair in found:
+        q = pair.computed
+        if pair.agreement == "no" or q is None or not values.same_shape(q, shown_value.value):
+            continue
+        if display.agreement(q, shown_value) == "no":
+            continue
+        off = float(np.max(np.abs(values.flat(q) - values.flat(shown_value.value))))
+        if off > most:
+            best, most = q, off
+    return best
+
+
+def _learn(last: Link, environment: Environment, found: list[Pair]) -> None:
+    """Remembers the literals of a stated value, with what their rounding leaves open."""
+    literals = list(numbers(last.node))
+    if not found:
+        for number in literals:
+            if number.digits < 4:
+                environment.learn(number.text, 0.0, given=True)
+        return
+    pair = found[-1]
+    if pair.right is not last or pair.computed is None:
+        return
+    computed = _unrounded(display.stated(last.node), found) or pair.computed
+    if computed.value.size != len(literals):
+        return
+    entries, bars = values.flat(computed), computed.bar.reshape(-1)
+    for number, x, bar in zip(literals, entries, bars, strict=True):
+        off = abs(abs(x) - number.value) + bar
+        within = pair.agreement != "no" or off <= 0.5 * number.unit
+        environment.learn(number.text, min(off, number.unit) if within else 0.0, given=False)
+
+
+def _bind_substituted(left: Link, right: Link, environment: Environment, source: Source) -> None:
+    for name, by in learn_substitutions(left, right):
+        key = key_of(name)
+        if key is None or environment.versions(name):
+            continue
+        value = _with_bar(display.stated(by), None, environment, [])
+        place = source.place(by.span[0])
+        environment.bind(key, Entry(value, "stated", place, environment.section))
+
+
+def _define(node: Node, chain: Chain, environment: Environment, source: Source) -> None:
+    key = key_of(node)
+    if key is None:
+        return
+    for link in chain.links[1:]:
+        if side(link) == "symbolic":
+            place = source.place(link.span[0])
+            definition = Definition(link.node, place, environment.section, chain.words)
+            environment.definitions.setdefault(key, []).append(definition)
+            return
+
+
+def _define_function(chain: Chain, environment: Environment) -> None:
+    first = chain.links[0].node
+    if len(chain.links) < 2 or not isinstance(first, Call) or len(first.arguments) != 1:
+        return
+    argument = first.arguments[0]
+    tree = chain.links[1].node
+    distribution = first.name in {"F", "P"}
+    if isinstance(argument, Symbol) and any(True for _ in names(tree)) and not distribution:
+        own = {n.key for n in walk(tree) if isinstance(n, Symbol)}
+        if own <= {argument.key, "e"}:
+            environment.functions[first.name + "'" * first.prime] = (argument.key, tree)
