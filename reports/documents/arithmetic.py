@@ -9,16 +9,17 @@ from reports.documents import display, values
 from reports.documents.by_definition import definition_claims
 from reports.documents.claims import Claim
 from reports.documents.environment import Environment, key_of
-from reports.documents.evaluate import NotEvaluable, evaluate
+from reports.documents.evaluate import evaluate
 from reports.documents.learning import bind
-from reports.documents.links import Pair, changed_constants, pairs, side, subject
+from reports.documents.links import Pair, pairs, side, subject
 from reports.documents.pair_claims import pair_claims, right_value
 from reports.documents.places import quoted
 from reports.documents.readings import PLAIN
 from reports.documents.repair import explain
 from reports.documents.source import Source
+from reports.documents.substitution import changed_constants
 from reports.documents.tree import Call, Chain, Derivative, literal
-from reports.documents.values import ShapeClash, Undefined
+from reports.documents.values import NotEvaluable, ShapeClash, Undefined
 from reports.documents.writing import shown, written
 
 

@@ -15,12 +15,16 @@ import numpy as np
 import gradcheck
 from gradcheck.diagnosis import ROWS
 from reports.documents.claims import Claim
-from reports.documents.code_networks import dictionary_networks, network_claims
+from reports.documents.code_classes import class_layers
+from reports.documents.code_dictionaries import dictionary_networks
+from reports.documents.code_names import Clash
+from reports.documents.code_networks import network_claims
+from reports.documents.code_pairs import function_pairs
 from reports.documents.code_place import code_claim
-from reports.documents.code_subjects import FAILS, Clash, Subject, class_layers, function_pairs
+from reports.documents.code_subjects import FAILS, Subject
 from reports.documents.extract import Code
-from reports.documents.interpreter import Program
 from reports.documents.numpy_calls import NotReadable
+from reports.documents.program import Program
 from reports.documents.source import Source
 
 MOST_NODES = 4000

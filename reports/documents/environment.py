@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from reports.documents import values
-from reports.documents.evaluate import Context, entry, evaluate
+from reports.documents.evaluate import Context, evaluate
 from reports.documents.indices import bindings, instance, named, scripts, without_index
 from reports.documents.notation import LOSSES
 from reports.documents.readings import PLAIN, Reading
@@ -24,7 +24,7 @@ from reports.documents.tree import (
     names,
     walk,
 )
-from reports.documents.values import Quantity
+from reports.documents.values import Quantity, entry
 
 Provenance = Literal["given", "stated", "updated"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from reports.documents import values
-from reports.documents.indices import at_index, items, positions, scripts, without_index
+from reports.documents.indices import at_index, items, scripts, without_index
 from reports.documents.readings import ELEMENTWISE, PLAIN, SLOPES, Reading
 from reports.documents.tree import (
     Array,
@@ -28,15 +28,11 @@ from reports.documents.tree import (
     Words,
     walk,
 )
-from reports.documents.values import Mask, Numbers, Quantity, ShapeClash, quantity
+from reports.documents.values import Mask, NotEvaluable, Numbers, Quantity, ShapeClash, quantity
 from reports.documents.writing import shown
 
 MOST_TERMS = 1000
 MOST_STEPS = 20_000
-
-
-class NotEvaluable(Exception):
-    """A tree without a value: the message says what is not known."""
 
 
 @dataclass
@@ -104,7 +100,7 @@ def evaluate(node: Node, context: Context) -> Quantity:
         case BigSum():
             return _big_sum(node, context)
         case Norm(body=body, order=order):
-            return _norm(evaluate(body, context), order)
+            return values.norm(evaluate(body, context), order)
         case Symbol():
             return _symbol(node, context)
         case Derivative():
@@ -206,24 +202,8 @@ def _known(name: Node, context: Context) -> Quantity | None:
             continue
         known = context.look(array)
         if known is not None:
-            return entry(known, scripts(name)[script])
+            return values.entry(known, scripts(name)[script])
     return None
-
-
-def entry(array: Quantity, script: str) -> Quantity | None:
-    """Returns the entry of a vector, or of a matrix, that a script names; None where it has none.
-
-    >>> float(entry(quantity([4.0, 5.0]), "2").value)
-    5.0
-    """
-    at = positions(script, 1 if array.is_vector else 2)
-    extents = (array.value.size,) if array.is_vector else array.shape
-    if not array.shape or len(at) != len(extents):
-        return None
-    if not all(1 <= i <= n for i, n in zip(at, extents, strict=True)):
-        return None
-    place = tuple(i - 1 for i in at)
-    return quantity(array.value.reshape(extents)[place], array.bar.reshape(extents)[place])
 
 
 def _sum(node: Node, left: Node, right: Node, sign: int, context: Context) -> Quantity:
@@ -305,18 +285,6 @@ def _power(base: Node, exponent: Node, context: Context) -> Quantity:
     return values.power(a, b)
 
 
-def _norm(a: Quantity, order: float) -> Quantity:
-    if order == 0:
-        if a.shape:
-            raise NotEvaluable("bars around an array")
-        return values.mapped(np.abs, a)
-    entries, bars = np.abs(values.flat(a)), a.bar.reshape(-1)
-    if order == 1:
-        return quantity(entries.sum(), bars.sum())
-    norm = float(np.sqrt(np.sum(entries**2)))
-    return quantity(norm, float(np.sqrt(np.sum((entries + bars) ** 2))) - norm)
-
-
 def _call(node: Call, context: Context) -> Quantity:
     if context.reading.sigma == "skipped" and _is_activation(node, context):
         return evaluate(node.arguments[0], context)
@@ -336,7 +304,7 @@ def _call(node: Call, context: Context) -> Quantity:
             raise NotEvaluable(f"the derivative of {node.name} is not known")
         return values.mapped(SLOPES[name], a)
     if name == "softmax":
-        return _softmax(a)
+        return values.softmax(a)
     if name in {"sum", "mean"}:
         total = quantity(np.sum(a.value), np.sum(a.bar))
         return total if name == "sum" else values.divide(total, quantity(max(a.value.size, 1)))
@@ -351,16 +319,6 @@ def _call(node: Call, context: Context) -> Quantity:
 
 def _is_activation(node: Call, context: Context) -> bool:
     return context.activation(node.name) in {"sigmoid", "tanh", "relu", "identity", "softplus"}
-
-
-def _softmax(a: Quantity) -> Quantity:
-    if not a.shape:
-        raise NotEvaluable("softmax of one number")
-    axis = None if a.is_vector else 1
-    shifted = np.exp(a.value - np.max(a.value, axis=axis, keepdims=True))
-    p = shifted / np.sum(shifted, axis=axis, keepdims=True)
-    bar = p * (a.bar + np.sum(p * a.bar, axis=axis, keepdims=True)) * (1 + 2 * np.max(a.bar))
-    return quantity(p, bar)
 
 
 def _extreme(node: Call, name: str, context: Context) -> Quantity:

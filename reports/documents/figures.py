@@ -9,7 +9,6 @@ from reports.documents import display, values
 from reports.documents.choices import choices, known_upstream, target_of
 from reports.documents.claims import Claim
 from reports.documents.environment import Environment, key_of
-from reports.documents.evaluate import NotEvaluable, entry
 from reports.documents.indices import Definitions, family, named, whole
 from reports.documents.links import certainly_known, is_update, side, subject
 from reports.documents.model import Model
@@ -18,7 +17,7 @@ from reports.documents.points import is_parameter
 from reports.documents.repair import PRODUCTS
 from reports.documents.source import Source
 from reports.documents.tree import Chain, Derivative, Link, Node, Symbol, literal, names
-from reports.documents.values import Quantity, ShapeClash, Undefined
+from reports.documents.values import NotEvaluable, Quantity, ShapeClash, Undefined, entry
 from reports.documents.verdicts import factor_between
 from reports.documents.writing import shown
 

@@ -6,7 +6,6 @@ from functools import lru_cache
 
 import numpy as np
 
-from reports.documents.evaluate import NotEvaluable
 from reports.documents.layer_networks import (
     Convention,
     Names,
@@ -25,7 +24,7 @@ from reports.documents.tree import (
     walk,
     without_places,
 )
-from reports.documents.values import ShapeClash, Undefined
+from reports.documents.values import NotEvaluable, ShapeClash, Undefined
 from reports.documents.writing import shown, written
 
 MOST_CHANGES = 600

@@ -14,7 +14,6 @@ import numpy as np
 
 import gradcheck
 from reports.documents.claims import Claim
-from reports.documents.evaluate import NotEvaluable
 from reports.documents.layer_networks import (
     LAYER,
     OUTPUT,
@@ -47,7 +46,7 @@ from reports.documents.tree import (
     walk,
     without_places,
 )
-from reports.documents.values import Numbers, ShapeClash, Undefined
+from reports.documents.values import NotEvaluable, Numbers, ShapeClash, Undefined
 from reports.documents.verdicts import factor_between
 from reports.documents.writing import shown, written
 

@@ -12,10 +12,11 @@ from reports.documents.environment import (
     key_of,
     numbers,
 )
-from reports.documents.links import Pair, is_update, learn_substitutions, origin_of, side, subject
+from reports.documents.links import Pair, is_update, origin_of, side, subject
 from reports.documents.readings import PLAIN
 from reports.documents.repair import attempt
 from reports.documents.source import Source
+from reports.documents.substitution import learn_substitutions
 from reports.documents.tree import Call, Chain, Link, Node, Symbol, literal, names, walk
 from reports.documents.values import Quantity
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from reports.documents import values
 from reports.documents.environment import Environment, key_of
-from reports.documents.evaluate import NotEvaluable, entry, evaluate
+from reports.documents.evaluate import evaluate
 from reports.documents.indices import Definitions, family, items, letters, named, whole
 from reports.documents.notation import LOSSES
 from reports.documents.readings import PLAIN, Reading
@@ -20,7 +20,7 @@ from reports.documents.tree import (
     names,
     walk,
 )
-from reports.documents.values import Numbers, Quantity, ShapeClash
+from reports.documents.values import NotEvaluable, Numbers, Quantity, ShapeClash, entry
 
 DEEPEST = 24
 LONGEST = 17

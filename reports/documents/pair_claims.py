@@ -9,11 +9,12 @@ from reports.documents import display, values
 from reports.documents.claims import Claim, Verdict
 from reports.documents.display import Stated
 from reports.documents.environment import Environment, key_of
-from reports.documents.links import Pair, is_update, origin_of, side, subject, substitutions
+from reports.documents.links import Pair, is_update, origin_of, side, subject
 from reports.documents.places import quoted
 from reports.documents.readings import PLAIN, RANGES, Reading
 from reports.documents.repair import attempt, explain
 from reports.documents.source import Source
+from reports.documents.substitution import substitutions
 from reports.documents.tree import Call, Chain, Link, Node, Times, Transposed, literal, names, walk
 from reports.documents.values import Quantity
 from reports.documents.writing import shown

@@ -7,7 +7,6 @@ import numpy as np
 
 from reports.documents import values
 from reports.documents.environment import ROLES, Environment, key_of
-from reports.documents.evaluate import entry
 from reports.documents.indices import (
     Definitions,
     items,
@@ -18,7 +17,7 @@ from reports.documents.indices import (
     worth,
 )
 from reports.documents.tree import Array, BigSum, Node, Number, Symbol, walk
-from reports.documents.values import Quantity
+from reports.documents.values import Quantity, entry
 
 LENGTH = 3
 SHORTER = 2

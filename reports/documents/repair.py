@@ -13,7 +13,7 @@ import numpy as np
 from reports.documents import display, values
 from reports.documents.display import Stated
 from reports.documents.environment import Environment
-from reports.documents.evaluate import NotEvaluable, evaluate
+from reports.documents.evaluate import evaluate
 from reports.documents.readings import PLAIN, Reading
 from reports.documents.tree import (
     Array,
@@ -31,7 +31,7 @@ from reports.documents.tree import (
     replaced,
     walk,
 )
-from reports.documents.values import Quantity, ShapeClash, Undefined
+from reports.documents.values import NotEvaluable, Quantity, ShapeClash, Undefined
 
 MOST_CANDIDATES = 600
 ENOUGH_DIGITS = 3

@@ -8,12 +8,12 @@ import numpy as np
 from reports.documents import values
 from reports.documents.claims import Claim, Verdict
 from reports.documents.environment import Environment, key_of
-from reports.documents.evaluate import NotEvaluable, evaluate
+from reports.documents.evaluate import evaluate
 from reports.documents.links import side
 from reports.documents.places import quoted
 from reports.documents.source import Source
 from reports.documents.tree import Call, Chain, Link, Node, Symbol, walk
-from reports.documents.values import Numbers, ShapeClash, Undefined
+from reports.documents.values import NotEvaluable, Numbers, ShapeClash, Undefined
 from reports.documents.verdicts import verdict
 from reports.documents.writing import shown
 

@@ -15,7 +15,7 @@ import numpy as np
 from reports.documents import values
 from reports.documents.claims import Claim, Verdict
 from reports.documents.environment import Environment, key_of
-from reports.documents.evaluate import Context, NotEvaluable, evaluate
+from reports.documents.evaluate import Context, evaluate
 from reports.documents.indices import family, named
 from reports.documents.links import subject
 from reports.documents.places import quoted
@@ -37,7 +37,7 @@ from reports.documents.tree import (
     rebuilt,
     walk,
 )
-from reports.documents.values import ShapeClash, Undefined
+from reports.documents.values import NotEvaluable, ShapeClash, Undefined
 from reports.documents.writing import written
 
 NAMES: Mapping[str, re.Pattern[str]] = {

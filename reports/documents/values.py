@@ -11,6 +11,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from reports.documents.indices import positions
+
 Numbers: TypeAlias = NDArray[np.float64]
 Mask: TypeAlias = NDArray[np.bool_]
 
@@ -20,6 +22,10 @@ TINY = 1e-12  # relative: what float64 arithmetic itself may lose in a formula
 
 class ShapeClash(Exception):
     """Shapes that do not conform: the message names them."""
+
+
+class NotEvaluable(Exception):
+    """A tree without a value: the message says what is not known."""
 
 
 class Undefined(Exception):
@@ -291,3 +297,51 @@ def same_shape(a: Quantity, b: Quantity) -> bool:
 def flat(a: Quantity) -> Numbers:
     """Returns the entries in a row."""
     return a.value.reshape(-1)
+
+
+def entry(array: Quantity, script: str) -> Quantity | None:
+    """Returns the entry of a vector, or of a matrix, that a script names; None where it has none.
+
+    >>> float(entry(quantity([4.0, 5.0]), "2").value)
+    5.0
+    """
+    at = positions(script, 1 if array.is_vector else 2)
+    extents = (array.value.size,) if array.is_vector else array.shape
+    if not array.shape or len(at) != len(extents):
+        return None
+    if not all(1 <= i <= n for i, n in zip(at, extents, strict=True)):
+        return None
+    place = tuple(i - 1 for i in at)
+    return quantity(array.value.reshape(extents)[place], array.bar.reshape(extents)[place])
+
+
+def norm(a: Quantity, order: float) -> Quantity:
+    """Returns a norm; of order 0 the absolute value of a number.
+
+    Raises:
+        NotEvaluable: the absolute value of an array.
+    """
+    if order == 0:
+        if a.shape:
+            raise NotEvaluable("bars around an array")
+        return mapped(np.abs, a)
+    entries, bars = np.abs(flat(a)), a.bar.reshape(-1)
+    if order == 1:
+        return quantity(entries.sum(), bars.sum())
+    length = float(np.sqrt(np.sum(entries**2)))
+    return quantity(length, float(np.sqrt(np.sum((entries + bars) ** 2))) - length)
+
+
+def softmax(a: Quantity) -> Quantity:
+    """Returns the softmax of a vector, or of each row of a matrix.
+
+    Raises:
+        NotEvaluable: a is one number.
+    """
+    if not a.shape:
+        raise NotEvaluable("softmax of one number")
+    axis = None if a.is_vector else 1
+    shifted = np.exp(a.value - np.max(a.value, axis=axis, keepdims=True))
+    p = shifted / np.sum(shifted, axis=axis, keepdims=True)
+    bar = p * (a.bar + np.sum(p * a.bar, axis=axis, keepdims=True)) * (1 + 2 * np.max(a.bar))
+    return quantity(p, bar)

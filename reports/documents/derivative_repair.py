@@ -1,0 +1,123 @@
+"""What a wrong derivative would be right for: after one change, or by another variable."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from reports.documents import values
+from reports.documents.environment import Environment, key_of
+from reports.documents.indices import Definitions
+from reports.documents.model import Model
+from reports.documents.points import LENGTH, shapes
+from reports.documents.tree import (
+    Call,
+    Derivative,
+    Negative,
+    Node,
+    Number,
+    Sum,
+    Symbol,
+    Times,
+    Transposed,
+    names,
+    replaced,
+    walk,
+)
+from reports.documents.values import NotEvaluable, Quantity, ShapeClash, Undefined
+from reports.documents.writing import shown, written
+
+
+def holds_for(
+    target: Derivative,
+    formula: Node,
+    definitions: Definitions,
+    environment: Environment,
+) -> str:
+    """Returns for which other variable or constant the claim would be right."""
+    of = key_of(target.of)
+    wrt = target.wrt
+    if of is None or of not in definitions or not isinstance(wrt, Symbol):
+        return ""
+    logits = Symbol(wrt.span, "logits")
+    for name, words in (("softmax", "the softmax"), ("sigmoid", "the sigmoid")):
+        through = Definitions({**definitions, wrt.key: Call(wrt.span, name, (logits,))})
+        probe = Derivative(target.span, target.of, logits)
+        outcome = _through(probe, formula, through, environment, wrt.key)
+        if outcome:
+            return f"it is the derivative by what goes into {words}, not by {shown(wrt)} itself"
+    return ""
+
+
+def _through(
+    probe: Derivative,
+    formula: Node,
+    definitions: Definitions,
+    environment: Environment,
+    key: str,
+) -> bool:
+    others = Definitions({k: tree for k, tree in definitions.items() if k != key})
+    vectors = shapes(others, formula)
+    rng = np.random.default_rng(7)
+    one_hot = np.zeros(LENGTH)
+    one_hot[1] = 1.0
+    drawn: dict[str, Quantity] = {}
+
+    def leaf(node: Node) -> Quantity | None:
+        own = key_of(node)
+        if own is None or not isinstance(node, Symbol) or own in {"e", "pi"}:
+            return None
+        if own not in drawn:
+            if node.sub and replace(node, sub="").key in vectors:
+                return None
+            shape = (LENGTH,) if own in vectors or (own == "logits" and key in vectors) else ()
+            target = own in {"y", "t"}
+            value = one_hot if shape and target else rng.uniform(0.2, 0.9, shape)
+            drawn[own] = values.quantity(value)
+        return drawn[own]
+
+    model = Model(definitions, leaf, environment)
+    try:
+        claimed, true = model.value(formula), model.slope(probe)
+    except (NotEvaluable, ShapeClash, Undefined, RecursionError):
+        return False
+    if not values.same_shape(claimed, true):
+        return False
+    return bool(np.allclose(values.flat(claimed), values.flat(true), rtol=1e-5, atol=1e-8))
+
+
+def changed(formula: Node, target: Derivative) -> Iterator[tuple[str, Node]]:
+    """Yields formulas with one change, and what it is; the likeliest first."""
+    span = formula.span
+    two = Number(span, "2", 2.0, 0.0, 1)
+    half = Number(span, "½", 0.5, 0.0, 1)
+    yield "the sign is wrong", _negated(formula)
+    for part in walk(formula):
+        if isinstance(part, Times):
+            for factor, rest in ((part.left, part.right), (part.right, part.left)):
+                yield f"the factor {written(factor)} is too many", replaced(formula, part, rest)
+    yield "a factor 2 is missing", Times(span, two, formula, "juxtaposed")
+    yield "a factor 2 is too many", Times(span, half, formula, "juxtaposed")
+    for part in walk(formula):
+        if isinstance(part, Sum):
+            yield "a sign is wrong", replaced(formula, part, replace(part, sign=-part.sign))
+        elif isinstance(part, Transposed):
+            yield "a transpose is too many", replaced(formula, part, part.body)
+    wrt = target.wrt
+    for name in names(formula):
+        if isinstance(name, Symbol):
+            yield f"the factor {shown(name)} is missing", Times(span, formula, name, "juxtaposed")
+            slope = _slope_tree(name)
+            words = f"the slope {shown(name)}(1 − {shown(name)}) is missing"
+            yield words, Times(span, formula, slope, "hadamard")
+    if isinstance(wrt, Symbol):
+        yield f"the factor {shown(wrt)} is missing", Times(span, formula, wrt, "juxtaposed")
+
+
+def _negated(node: Node) -> Node:
+    return node.body if isinstance(node, Negative) else Negative(node.span, node)
+
+
+def _slope_tree(name: Symbol) -> Node:
+    one = Number(name.span, "1", 1.0, 0.0, 1)
+    return Times(name.span, name, Sum(name.span, one, name, -1), "hadamard")
