@@ -39,9 +39,21 @@ class Calm:
         passes = again.outcome.status == "pass"
         if not passes and (self.ties or not self.decisive):
             return probed
+        if self.ties and _is_plain(probed):
+            return probed
         reason = (ON_TIES if self.ties else ON_BRANCH) if passes else ""
         outcomes = tuple(replace(o, reason=o.reason or reason) for o in again.outcomes)
         return replace(again, outcomes=outcomes)
+
+
+def _is_plain(probed: Probed) -> bool:
+    """Whether a claim fails where the function itself has no kink along the probe.
+
+    Two branches then make up for one another: max(x, 0) - max(-x, 0) has the slope 1 at 0, and none
+    in any branch that is taken there.
+    """
+    fails = probed.outcome.status == "fail"
+    return fails and not probed.on_kink and probed.line.evaluator.is_sure
 
 
 def calmed(m: Measurement) -> Calm | None:

@@ -282,3 +282,12 @@ def test_a_branch_that_is_taken_at_equality_only_has_no_slope_of_its_own():
     assert gradcheck.check(f, x, vjp=lambda u, x: 3 * u, seed=0).status == "pass"
     verdict = gradcheck.check(f, x, vjp=lambda u, x: 3 * u * (x != 0), seed=0)
     assert verdict.status == "fail" and set(verdict.findings[0].indices) == {(0,), (3,)}
+
+
+def test_branches_that_make_up_for_one_another_are_no_kink():
+    """max(x, 0) - max(-x, 0) is x: a gradient that is 0 at 0 is wrong, whoever computes it."""
+    x = np.array([0.0, 1.2, -0.7])
+    identity = lambda x: np.maximum(x, 0) - np.maximum(-x, 0)  # noqa: E731
+    for vjp, status in ((lambda u, x: u, "pass"), (lambda u, x: u * (x != 0), "fail")):
+        for seed in range(4):
+            assert gradcheck.check(identity, x, vjp=vjp, seed=seed).status == status
