@@ -22,7 +22,7 @@ import numpy as np
 
 from gradcheck import backends
 from gradcheck.evaluation import Direction, Evaluator, dot, weight
-from gradcheck.noise import FLOAT32_BITS, Z
+from gradcheck.noise import FLOAT32_BITS, Z, rounding_floor, ulps_of
 from gradcheck.scales import rms, seen_through
 
 COLUMNS = 4
@@ -68,6 +68,9 @@ LONGEST, FARTHEST = 8.0, 2.0**1000
 FAR, UNSEEN, SEEN = 0.4, 0.5, 2.0**-7
 """Of primals so small that the longest step is above 2^(FAR p) times their scale, the first step is
 one at which the outputs move by more than 2^-(UNSEEN p) and less than SEEN of themselves."""
+
+LOUDEST = 16.0
+"""An output is taken to be rounded by so many of its ulps at most; beyond, kinks are heard."""
 
 LISTENING, HEARD = 2.0**-20, 7
 """Around such a step so many points are heard, this share of it apart: too close to show a bend."""
@@ -200,6 +203,14 @@ class Line:
     def claims(self) -> list[float]:
         """⟨x̄, v⟩ for each cotangent."""
         return [dot(g, self.tangent) for g in self.gradients]
+
+    @property
+    def grain(self) -> np.ndarray:
+        """The rounding of each output, added up: what gaps output by output may have of it."""
+        bits = self.evaluator.bits
+        floor = rounding_floor(self.base, self.weights, bits)
+        louder = np.where(floor > 0, self.sigma / np.where(floor > 0, floor, 1.0), 1.0)
+        return np.abs(self.weights) @ ulps_of(self.base, bits) * np.clip(louder, 1.0, LOUDEST)
 
     @cached_property
     def sizes(self) -> list[float]:
@@ -382,7 +393,7 @@ def _one_sided(line: Line, k: int, steps: list[float]) -> tuple[bool, float, flo
     """
     for before, t in reversed(list(pairwise(steps))):
         gaps = [(line.levels[s].high[k] - line.levels[s].low[k]) / s for s in (before, t)]
-        noise = 4 * line.rounding(t)[k]
+        noise = 4 * line.rounding(t)[k] + line.grain[k] / t
         if gaps[1] > noise:
             # A bend's gap shrinks with the step, a kink's stays: halfway between them, in logs.
             kinked = gaps[1] > gaps[0] * np.sqrt(t / before)
