@@ -48,10 +48,13 @@ def figure_claims(
     stated = display.stated(last.node)
     found = []
     for definitions, fixed in _losses(target, environment, said):
-        true = _true_gradient(target, definitions, fixed, environment)
-        if true is None:
+        at = [_true_gradient(target, definitions, fixed, environment)]
+        if at[0] is None:
             continue
-        if _near(true, stated, bar) or not np.any(true.value):
+        at.append(_true_gradient(target, definitions, fixed, environment, at_stated=True))
+        gradients = [true for true in at if true is not None]
+        true = gradients[0]
+        if any(_near(g, stated, bar) or not np.any(g.value) for g in gradients):
             if not any(side(link) == "numeric" for link in chain.links[1:-1]):
                 yield _figure(chain, last, source, "ok", stated, true, "")
             return
@@ -129,8 +132,13 @@ def _true_gradient(
     definitions: Definitions,
     fixed: Mapping[str, Quantity],
     environment: Environment,
+    *,
+    at_stated: bool = False,
 ) -> Quantity | None:
-    """Returns a derivative at the document's own values; None where it does not reproduce them."""
+    """Returns a derivative at the document's own values; None where it does not reproduce them.
+
+    At what is stated: every value on the way is then the rounded one that the document has.
+    """
 
     def leaf(node: Node) -> Quantity | None:
         versions = environment.versions(node)
@@ -149,6 +157,10 @@ def _true_gradient(
                 return None
             if not _is_complete(model, target, key):
                 return None
+            if at_stated:
+                model = Model(definitions, leaf, environment, {**fixed, **at}, reading)
+                model.stated = {k: found[-1].value for k, found in environment.entries.items()}
+                model.value(target.of)
             slope = model.slope(target)
             return entry(slope, part) if part else slope
         except (NotEvaluable, ShapeClash, Undefined, RecursionError):

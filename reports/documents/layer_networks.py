@@ -65,6 +65,7 @@ class Convention:
         activations: whether Z_l is the activation itself, as in Z_l = σ(W_l Z_{l−1} + b_l).
         swapped: whether w_ij leads from i to j.
         loss: which loss y and the output make.
+        activation: which activation all layers have.
     """
 
     delta: Literal["pre", "post"] = "pre"
@@ -94,17 +95,18 @@ class Network:
 
 
 @cache
-def network(activation: str, loss: str) -> Network:
+def network(activation: str, loss: str, *, narrow: bool = False) -> Network:
     """Returns a network with its gradients, the same for the same arguments."""
+    widths = (*WIDTHS[:LAST], 1) if narrow else WIDTHS
     rng = np.random.default_rng(11)
     f, slope = ELEMENTWISE[activation], SLOPES[activation]
-    weight = {m: rng.uniform(-1, 1, (WIDTHS[m], WIDTHS[m - 1])) for m in range(1, LAST + 1)}
-    bias = {m: rng.uniform(-1, 1, WIDTHS[m]) for m in range(1, LAST + 1)}
-    post, pre = {0: rng.uniform(0.2, 1, WIDTHS[0])}, {}
+    weight = {m: rng.uniform(-1, 1, (widths[m], widths[m - 1])) for m in range(1, LAST + 1)}
+    bias = {m: rng.uniform(-1, 1, widths[m]) for m in range(1, LAST + 1)}
+    post, pre = {0: rng.uniform(0.2, 1, widths[0])}, {}
     for m in range(1, LAST + 1):
         pre[m] = weight[m] @ post[m - 1] + bias[m]
         post[m] = f(pre[m])
-    target = rng.uniform(0.2, 0.8, WIDTHS[LAST])
+    target = rng.uniform(0.2, 0.8, widths[LAST])
     out = post[LAST]
     top = (out - target) * (2 if loss == "sum" else 1)
     if loss == "bce":

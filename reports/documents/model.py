@@ -1,6 +1,6 @@
 """The function that a document defines: names computed from other names, down to the givens."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -22,6 +22,8 @@ from reports.documents.tree import (
 )
 from reports.documents.values import NotEvaluable, Numbers, Quantity, ShapeClash, entry
 
+SMALLER_STEPS = 4
+BENT = 1e-4
 DEEPEST = 24
 LONGEST = 17
 """An array is put together from its entries up to one fewer of them."""
@@ -41,6 +43,9 @@ class Model:
         reading: how products and sums are read.
         steps: how many nodes may still be evaluated.
         memory: what has been computed already.
+        stated: values that computed names are moved to, by a constant: derivatives are then taken
+            at the rounded values of the document.
+        shifts: these constants, as far as they are known.
     """
 
     definitions: Definitions
@@ -50,6 +55,8 @@ class Model:
     reading: Reading = PLAIN
     steps: int = 60_000
     memory: dict[str, Quantity] = field(default_factory=dict)
+    stated: Mapping[str, Quantity] = field(default_factory=dict)
+    shifts: dict[str, Numbers] = field(default_factory=dict)
 
     def value(self, node: Node, depth: int = 0) -> Quantity:
         """Returns the value of a tree, every name computed by its definition.
@@ -93,11 +100,20 @@ class Model:
             return moved
         tree = self.definitions.of(node)
         if tree is not None:
-            return self.value(tree, depth + 1)
+            return self._shifted(key, self.value(tree, depth + 1))
         if not node.sub and (array := self._assembled(node, depth)) is not None:
             return array
         parent = self._entry(node, lambda key: self._defined(key, depth))
         return self.leaf(node) if parent is None else parent
+
+    def _shifted(self, key: str, computed: Quantity) -> Quantity:
+        """Returns a computed value, moved to the stated one where there is one."""
+        wanted = self.stated.get(key)
+        if key not in self.shifts and wanted is not None and values.same_shape(wanted, computed):
+            self.shifts[key] = values.flat(wanted).reshape(computed.shape) - computed.value
+        if key not in self.shifts:
+            return computed
+        return values.quantity(computed.value + self.shifts[key])
 
     def _defined(self, key: str, depth: int) -> Quantity | None:
         tree = self.definitions.trees.get(key)
@@ -173,6 +189,7 @@ class Model:
             inner = Model(
                 self.definitions, self.leaf, self.environment, held, self.reading, self.steps
             )
+            inner.shifts = self.shifts
             result = inner.value(node.of, depth + 1).value
             self.steps = inner.steps
             return result
@@ -245,7 +262,10 @@ def _is_name(node: Node) -> bool:
 def _slope(
     function: Callable[[Numbers], Numbers], point: Numbers, index: tuple[int, ...]
 ) -> Numbers:
-    """Returns the derivative along one entry: central differences, one Richardson step."""
+    """Returns the derivative along one entry: central differences, one Richardson step.
+
+    Where the two steps differ much, the function bends within them, and smaller ones are taken.
+    """
     scale = max(1.0, abs(float(point[index]))) * STEP
 
     def central(step: float) -> Numbers:
@@ -255,6 +275,11 @@ def _slope(
         return (function(up) - function(down)) / (float(up[index]) - float(down[index]))
 
     coarse, fine = central(2 * scale), central(scale)
+    for _ in range(SMALLER_STEPS):
+        if np.max(np.abs(fine - coarse)) <= BENT * np.max(np.abs(fine), initial=0.0):
+            break
+        scale /= 16
+        coarse, fine = central(2 * scale), central(scale)
     return np.asarray(fine + (fine - coarse) / 3)
 
 
