@@ -55,6 +55,26 @@ BEYOND = [
     "def backward(x, y, w1):\n    y_pred = np.load('{path}')\n    dw1 = w1\n    return dw1",
     "def f(:\n",
     "def backward(x):\n    return " + "(" * 500 + "x" + ")" * 500,
+    *(
+        f"class Layer:\n    def forward(self, x):\n        {line}\n        return x\n"
+        "    def backward(self, dy):\n        return dy"
+        for line in (
+            "open('{path}', 'w')",
+            "x = np.zeros((10**6, 10**6))",
+            "x = [0] * 99 * 99 * 99 * 99 * 99",
+            "n = 99999\n        for i in range(20): n = n * n",
+            "for i in range(10**9): pass",
+            "x.__class__.__base__.__subclasses__()",
+            "f'{x.__class__}'",
+            "np.random.bytes(10)",
+            "np.save('{path}', x)",
+            "self.forward(x)",
+            "exec('import os')",
+            "x = x.tobytes()",
+            "[y for a in x for b in x for y in x]",
+            "x.resize((10**5, 10**5))",
+        )
+    ),
 ]
 
 
@@ -66,6 +86,50 @@ def test_beyond_the_whitelist_is_not_read_and_not_run(body, tmp_path):
     assert not audited.flagged
     assert audited.coverage.unchecked == 1
     assert not path.exists()
+
+
+def test_backward_that_runs_for_square_weights_only():
+    body = """class Dense:
+    def __init__(self, n_in, n_out):
+        self.W = np.random.randn(n_in, n_out)
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W
+
+    def backward(self, dy):
+        self.dW = self.x.T @ dy
+        return dy @ self.W"""
+    (claim,) = code(f"```python\n{body}\n```")
+    assert (claim.verdict, claim.place.line) == ("shape", 12)
+
+
+MEANS = """class Dense:
+    def __init__(self, n_in, n_out):
+        self.W = np.random.randn(n_in, n_out)
+        self.b = np.zeros(n_out)
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+
+    def backward(self, dy):
+        m = len(self.x)
+        self.dW = self.x.T @ dy {first}
+        self.db = dy.sum(axis=0) {second}
+        return dy @ self.W.T"""
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "wrong"), [("/ m", "/ m", ()), ("", "", ()), ("", "/ m", ("b",))]
+)
+def test_means_over_the_samples_are_for_all_parameters_or_for_none(first, second, wrong):
+    claims = code(f"```python\n{MEANS.format(first=first, second=second)}\n```")
+    flagged = [claim.explanation for claim in claims if claim.flagged]
+    assert len(flagged) == len(wrong)
+    for explanation, parameter in zip(flagged, wrong, strict=True):
+        assert f"not the gradient by {parameter}" in explanation
+        assert "a mean over the samples stands where a sum belongs" in explanation
 
 
 def test_one_average_for_two_gradients():

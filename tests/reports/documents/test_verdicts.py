@@ -24,6 +24,33 @@ RIGHT = [
     "$L = \\frac12 \\sum_i (y_i - p_i)^2$ $$\\frac{\\partial L}{\\partial p} = p - y$$",
 ]
 
+RIGHT += [
+    "$n = 14{,}400 \\cdot 2 = 28{,}800$",  # thousands, no decimals
+    "$L = -\\log(0.2) \\cdot 0.5 = 0.8045$",  # the logarithm rounded to 1.609 on the way
+    "$\\sigma'(x) = \\begin{cases} 1 & x > 0 \\\\ 0 & x \\le 0 \\end{cases}$",  # of a rectifier
+    "$$a = 1 + 1 = 2\nb = 2 + 2 = 4$$",  # one equation a line
+    "| $t$ | $v_t$ |\n|---|---|\n| 1 | 0.5 |\n\n$v_t = 2 v_{t-1}$\n\n$$v_2 = 0.5 + 0.5 = 1$$",
+    "$x = 3000$, $w = 0.001$, $z = w x = 3$. $$a = \\sigma(z) = 0.9526$$"
+    " $$\\frac{\\partial a}{\\partial w} = a (1 - a) x = 135.53$$",  # it bends within 0.0006
+]
+
+QUIET = [
+    "$w = 1$, $L = \\frac12 (w h - y)^2$ $$\\frac{\\partial L}{\\partial h} = (w h - y) \\cdot 1$$",
+    "since $-4.6 < -3.99$",
+    "$v = 11$ and $J = 3v$; at 11.001 it is $J = 3v = 33.003$",
+    "it has $784 \\cdot 3456 \\approx 2.7$ million weights",
+    "an interval ($95\\% = (0.52, 0.86)$)",
+    "$\\mu = 0 \\;\\; \\sigma = 1$",
+    "$F(k) = k^2 / 36$ and $F(8) = 1$",
+    "$se = \\sigma / \\sqrt{m} = 5 / \\sqrt{2} = 3.5$ where $m = 0.4$ stood before",
+    "$dz^{(1)} = a^{(1)} - y^{(1)}$ for each sample",
+]
+
+
+@pytest.mark.parametrize("text", QUIET)
+def test_doubtful_is_no_finding(text):
+    assert not audit_text(text).flagged
+
 
 @pytest.mark.parametrize("text", RIGHT)
 def test_right(text):
