@@ -1,7 +1,8 @@
 """Worked-example documents as their authors write them: read, recomputed, and judged.
 
-    source -> extract -> statements (tokens, grammar, tree) -> environment
-           -> links, arithmetic, derivatives, layers, code -> claims -> results
+    source -> extract -> statements (tokens, grammar, tree) -> environment, indices
+           -> links, arithmetic, derivatives, figures, layers, update_rules -> claims -> results
+           -> code (program, interpreter, subjects)                         -> claims -> results
 
 Nothing in a document is ever run: formulas and code are read into trees of ours, which are
 evaluated within limits of size and time.

@@ -27,7 +27,7 @@ from reports.documents.numpy_calls import NotReadable
 from reports.documents.program import Program
 from reports.documents.source import Source
 
-MOST_NODES = 4000
+MOST_NODES = 12_000
 MOST_SUBJECTS = 3
 GUARDED = 1e-4
 """What an ε in a logarithm or a root, which the gradient leaves out, may change."""

@@ -126,6 +126,8 @@ class Interpreter(Expressions):
                     for item in self._items(self._value(items, scope)):
                         self._assign(target, item, scope)
                         self._body(body, scope, traced)
+                case ast.Raise():
+                    raise ValueError("it raises on these arguments")
                 case _:
                     raise NotReadable(f"a statement of the kind {type(statement).__name__}")
 
