@@ -27,7 +27,6 @@ class _Setting:
     arguments: Mapping[str, Any]
     weights: tuple[str, ...]
     target: str
-    flat: bool
 
 
 def network_claims(
@@ -154,7 +153,7 @@ def _columns(
         result = result if isinstance(result, tuple) else (result,)
         output = next((n for n, _ in interpreter.order if n.lower() in OUTPUTS), "")
         if output:
-            return _Setting(arguments, weights, target, False), result, output
+            return _Setting(arguments, weights, target), result, output
     return None
 
 

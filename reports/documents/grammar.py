@@ -131,7 +131,7 @@ class Parser(Brackets, Scripts):
     def _slash(self, span: Span, left: Node, right: Node) -> Node:
         if isinstance(left, _Partial) and isinstance(right, _Partial):
             return Derivative(span, left.body, right.body)
-        return Divide(span, left, right, inline=True)
+        return Divide(span, left, right)
 
     def _signed_factor(self) -> Node:
         start = self._next.span[0]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
@@ -171,7 +171,6 @@ class Names:
     convention: Convention
     net: Network
     context: Context | None = None
-    unknown: list[str] = field(default_factory=list)
 
     def __call__(self, node: Node) -> Quantity | None:
         if isinstance(node, Symbol):

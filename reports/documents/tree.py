@@ -87,11 +87,10 @@ class Times(Node):
 
 @dataclass(frozen=True)
 class Divide(Node):
-    """A fraction; `inline` where it is written with a slash."""
+    """A fraction."""
 
     left: Node
     right: Node
-    inline: bool = False
 
 
 @dataclass(frozen=True)
