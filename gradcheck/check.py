@@ -236,7 +236,10 @@ def _judged(audited: Audit, allow: float, rng: np.random.Generator) -> Result:
     wider = escalated(audited)
     result = None
     if wider is not None:
-        result = _in_wide(audited, wider, allow, rng) or _compared(audited, wider, allow, rng)
+        result = _in_wide(audited, wider, allow, rng)
+        if result is not None:
+            return result
+        result = _compared(audited, wider, allow, rng)
     if result is None:
         result = _compared(audited, audited.evaluator, allow, rng)
     assert result is not None
@@ -347,6 +350,8 @@ def _in_wide(
     result = _compared(wide, wide.evaluator, allow, rng, narrow=audited.evaluator)
     if result is None or (result.status != "pass" and any(f.severity == "error" for f in lost)):
         return None
+    if result.status == "fail":
+        result = _in_long(wide, result, allow, rng)
     note = f"function and pullback were evaluated in {wider.precision}; the claim in the primals' "
     note += "own precision differs by rounding only" if not lost else "own precision differs"
     return replace(result, findings=(*result.findings, *lost), notes=(*result.notes, note))

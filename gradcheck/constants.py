@@ -15,6 +15,9 @@ from gradcheck.verdict import number
 HALF_ULP = 2.0**-FLOAT32_BITS
 """A constant rounded to float32 is off by so much of itself at most; a product of two by twice."""
 
+DOUBLE = (2.0**-54, 2.0**-50)
+"""The spacing of float64, the claims in which are looked at."""
+
 ALIKE = 0.05
 """So far from one another the shares may be that several directions show, besides their bars."""
 
@@ -23,8 +26,10 @@ DIRECTIONS = 3
 
 def excused(m: Measurement, probed: Sequence[Probed]) -> list[Probed]:
     """Returns the probes with those passing whose primal's claim is off by rounded constants."""
-    if m.evaluator.bits <= FLOAT32_BITS:
-        return list(probed)
+    if not DOUBLE[0] < m.evaluator.claim_eps < DOUBLE[1] or m.evaluator.rounded:
+        return list(
+            probed
+        )  # a float32 claim is rounded anyhow, one in long double is asked to tell
     fails = {p.probe.primals for p in probed if p.outcome.status == "fail"}
     shares = {names: share for names in fails if (share := _share(m, probed, names)) is not None}
     return [

@@ -149,7 +149,7 @@ def widened(audited: Audit, wide: Evaluator) -> Audit | None:
         evaluator=Evaluator(
             audited.evaluator.subject.at(point),
             audited.evaluator.meter,
-            rounded=audited.evaluator.claim_eps,
+            rounded=max(audited.evaluator.claim_eps, audited.evaluator.rounded),
             blind=audited.evaluator.blind,
         ),
         outputs=outputs,

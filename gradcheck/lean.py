@@ -21,7 +21,7 @@ ON_KINKS = (
     "or move the point off them"
 )
 
-ENOUGH = 2.0**-9
+ENOUGH = 2.0**-8
 """Where the budget is small, three levels of the ladder do that reach such bars (float32's do)."""
 
 TOGETHER = "seen together with the other primals only, as the budget allows"
