@@ -109,7 +109,7 @@ def _missing(chain: Chain, environment: Environment) -> str:
             except (NotEvaluable, Undefined, ShapeClash) as reason:
                 return str(reason)
             break
-    return "it is compared with nothing"
+    return "nothing says whether it is claimed or asked for (an equation to be solved)"
 
 
 # ---------------------------------------------------------------- shapes and constants
