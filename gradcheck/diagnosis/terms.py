@@ -205,7 +205,8 @@ ROWS = (
     Row(
         "weight decay",
         "claimed - true is {text} * {expression}",
-        "a penalty (weight decay) that only forward or only backward has, or with another weight",
+        "a penalty (weight decay) that only forward or only backward has, or with another weight;"
+        " or a norm that is taken for a constant",
         "subtract {text} * {expression}",
         lambda e: _penalty(e, form="{q}"),
         bits=4,
