@@ -58,9 +58,9 @@ class TorchBackend:
         if x.shape != y.shape or x.dtype != y.dtype or x.layout is not y.layout:
             return False
         x, y = _dense(x), _dense(y)
-        if not self.is_floating(x):
-            return _torch().equal(x, y)
-        return _torch().allclose(x, y, rtol=0.0, atol=0.0, equal_nan=True)
+        if _torch().equal(x, y):  # several times as fast as what knows NaN
+            return True
+        return self.is_floating(x) and _torch().allclose(x, y, rtol=0.0, atol=0.0, equal_nan=True)
 
     def restore(self, x: Any, y: Any) -> None:
         with _torch().no_grad():

@@ -57,8 +57,9 @@ def _form(name: str, x: Any, value: Any, strict: bool) -> Finding | None:
     dtype = _dtype(name, x, value, strict)
     if dtype is not None and dtype.severity == "error":
         return dtype
-    bad = np.argwhere(~np.isfinite(backends.of(value).values(value)))
-    if len(bad):
+    finite = np.isfinite(backends.of(value).values(value))
+    if not finite.all():
+        bad = np.argwhere(~finite)
         index = tuple(int(i) for i in bad[0])[: len(shape)]
         message = (
             f"{name}: {len(bad)} of {backends.size(x)} entries of the cotangent are not finite; "
