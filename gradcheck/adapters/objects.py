@@ -53,6 +53,8 @@ class Place:
         if isinstance(current, np.ndarray) and _fits(current, value):
             current[...] = value
             return
+        if type(value) is np.ndarray:
+            value = value.copy()  # the next value may be written into what stands here
         owner, (how, key) = Place(self.steps[:-1]).get(thing), self.steps[-1]
         if how == "attribute":
             setattr(owner, key, value)
