@@ -202,6 +202,20 @@ def test_a_random_pullback_is_found():
     assert "backward_nondeterministic" in {f.kind for f in verdict.findings}
 
 
+@given(seed=st.integers(0, 2**32 - 1), size=st.sampled_from((1e-6, 1e-4, 1e-2)))
+def test_a_random_pullback_is_found_below_the_rounding_of_its_dtype(seed, size):
+    rng, noise = np.random.default_rng(seed), np.random.default_rng(seed + 1)
+    x, w = (rng.normal(size=shape).astype(np.float32) for shape in ((4, 5), (5, 3)))
+
+    def vjp(u, x, w):
+        z = u * (1 - np.tanh(x @ w) ** 2)
+        x_bar = z @ w.T
+        return (x_bar * (1 + size * noise.normal(size=x_bar.shape))).astype(x.dtype), x.T @ z
+
+    verdict = gradcheck.check(lambda x, w: np.tanh(x @ w), x, w, vjp=vjp, seed=seed)
+    assert "backward_nondeterministic" in {f.kind for f in verdict.findings}, str(verdict)
+
+
 def test_a_pullback_that_misreads_strides_is_found():
     a = np.arange(12.0).reshape(3, 4) + 1
 
