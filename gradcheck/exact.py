@@ -12,11 +12,11 @@ import numpy as np
 
 from gradcheck.comparison import FAIL_BARS, ROUNDING_ULPS, Outcome
 from gradcheck.evaluation import Direction, Evaluator
+from gradcheck.kinks import has_no_decisions
 from gradcheck.localisation import MOST_ENTRIES, Located
 from gradcheck.measurement import Measurement, Probed
 from gradcheck.oracles.complex_step import complex_step
 from gradcheck.oracles.forward_mode import forward_mode
-from gradcheck.replay import Recorded, record
 
 Route = Callable[[Evaluator, np.ndarray, Direction], np.ndarray | None]
 
@@ -55,7 +55,7 @@ class Confirmed:
 
     def may_accuse(self, m: Measurement) -> bool:
         """Whether no decision is seen that the route could be blind to."""
-        return self.name != COMPLEX_STEP or _has_no_decisions(m)
+        return self.name != COMPLEX_STEP or has_no_decisions(m)
 
 
 def sharpened(m: Measurement, probed: Sequence[Probed]) -> list[Probed]:
@@ -96,11 +96,6 @@ def _confirmed(m: Measurement, probed: Probed) -> Confirmed | None:
         if apart <= FAIL_BARS * outcome.bar + outcome.floor * outcome.weight:
             return Confirmed(name, route, probed, pushed)
     return None
-
-
-def _has_no_decisions(m: Measurement) -> bool:
-    recorded = record(m.evaluator.outputs, m.evaluator.point)
-    return isinstance(recorded, Recorded) and not recorded.decisions and not recorded.escaped
 
 
 def _judged(m: Measurement, probed: Probed, confirmed: Confirmed) -> Probed:

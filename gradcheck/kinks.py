@@ -77,4 +77,13 @@ def calmed(m: Measurement) -> Calm | None:
     decisive = not recorded.escaped
     subject = replace(m.evaluator.subject, function=function)
     evaluator = replace(m.evaluator, subject=subject, smooth=decisive)
-    return Calm(m.through(evaluator), sum(recorded.ties.values()), decisive)
+    calm = m.through(evaluator)
+    if m.is_loud:
+        calm.listen(evaluator.point)
+    return Calm(calm, sum(recorded.ties.values()), decisive)
+
+
+def has_no_decisions(m: Measurement) -> bool:
+    """Returns whether all that the function does is seen, and it takes no decision."""
+    recorded = record(m.evaluator.outputs, m.evaluator.point)
+    return isinstance(recorded, Recorded) and not recorded.decisions and not recorded.escaped

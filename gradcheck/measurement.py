@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck import backends
 from gradcheck.comparison import ROUNDING_ULPS, Outcome, judged
 from gradcheck.contract import Audit
 from gradcheck.escalation import has_longer, in_long
-from gradcheck.evaluation import Evaluator, flat
+from gradcheck.evaluation import Direction, Evaluator, flat
 from gradcheck.fineness import HALF_BITS, fineness, is_behind_rounding
 from gradcheck.localisation import Located, natural_rounding
 from gradcheck.noise import (
@@ -19,12 +20,13 @@ from gradcheck.noise import (
     Z,
     function_noise,
     gradient_noise,
+    loudest,
     rounding_floor,
     symmetric_noise,
 )
 from gradcheck.oracles.finite_difference import Estimate, Level, Line, estimate, settled
 from gradcheck.probes import Probe, part_probe, tangent, tied
-from gradcheck.scales import rms
+from gradcheck.scales import rms, seen_through
 from gradcheck.verdict import number
 
 TARGET = {53: 2.0**-30, 24: 2.0**-14}
@@ -107,6 +109,7 @@ class Measurement:
             evaluator.seen(flat(audited.outputs)) if native else evaluator.values(evaluator.point)
         )
         self.sigma, self.radius = np.zeros(len(self.weights)), 1
+        self.apart: dict[str, np.ndarray] = {}  # the noise under jitter of one primal
         self.target: float = 0.0  # no bar need be smaller, relative to ‖x̄·v‖₂
         self.fine: dict[str, int] = {}
         self.located: dict[str, tuple[Located, int]] = {}
@@ -121,9 +124,16 @@ class Measurement:
         if coarsest < own.bits:
             rounded = max(own.rounded, 2.0 ** (1 - coarsest))
             self.evaluator = replace(own, rounded=rounded)
-        self.sigma, self.radius = function_noise(
-            own, self.base, self.weights, gradients, self.rng, narrow=coarsest < own.bits
-        )
+        narrow, heard = coarsest < own.bits, (own, self.base, self.weights, gradients, self.rng)
+        self.sigma, self.radius = function_noise(*heard, narrow=narrow)
+        if len(point) > 1 and self.is_loud:
+            self.apart = {n: function_noise(*heard, narrow=narrow, only=n)[0] for n in point}
+
+    @property
+    def is_loud(self) -> bool:
+        """Whether the noise is none of rounding: something jumps close to the point."""
+        most = loudest(seen_through(self.weights, self.base), self.evaluator_of(self.fine).bits)
+        return bool(np.any(self.sigma > most))
 
     @cached_property
     def of_one_sign(self) -> tuple[int, ...]:
@@ -141,7 +151,9 @@ class Measurement:
             gradients=[*self.audited.gradients, *(zeros | gradient for gradient in pulled)],
         )
         self.weights = np.array([flat(u) for u in self.audited.cotangents])
-        self.sigma = np.append(self.sigma, [self.sigma[0]] * len(added))
+        more = [0] * len(added)
+        self.sigma = np.append(self.sigma, self.sigma[more])
+        self.apart = {n: np.append(own, own[more]) for n, own in self.apart.items()}
         return tuple(range(count, count + len(added)))
 
     def listen_along(self, v: Any) -> None:
@@ -167,7 +179,7 @@ class Measurement:
         """Returns the same measurement, of another function that is the same at the point."""
         other = Measurement(self.audited, evaluator, self.allow, self.rng)
         other.base, other.sigma, other.radius = self.base, self.sigma, self.radius
-        other.fine = self.fine
+        other.fine, other.apart = self.fine, self.apart
         return other
 
     def behind_rounding(self, probed: Sequence[Probed]) -> list[str]:
@@ -232,8 +244,8 @@ class Measurement:
     def walked_again(self, probed: Probed) -> Probed:
         """Walks a probe once more, its levels kept, after the noise was measured again."""
         if probed.outcome.status == "fail":
-            line = probed.line
-            return probed if line.woken else replace(probed, line=replace(line, sigma=self.sigma))
+            line, sigma = probed.line, self.noise_along(probed.line.tangent)
+            return probed if line.woken else replace(probed, line=replace(line, sigma=sigma))
         return self.walked(probed.probe, probed.line.levels)
 
     def walked(self, probe: Probe, levels: dict[float, Level] | None = None) -> Probed:
@@ -284,10 +296,22 @@ class Measurement:
         vouched = probe.part is not None and self.has_longer
         return replace(self.line(probe.tangent), vouched=vouched)
 
+    def moved(self, displacement: Direction) -> dict[str, Any]:
+        """Returns the point with some primals displaced."""
+        point = dict(self.evaluator.point)
+        steps = {n: backends.of(point[n]).step(point[n], 1.0, d) for n, d in displacement.items()}
+        return point | steps
+
     def line(self, v: Any) -> Line:
         """Returns the line along a tangent."""
         evaluator = self.evaluator_of(v)
-        return Line(evaluator, self.base, self.weights, self.audited.gradients, v, self.sigma)
+        sigma = self.noise_along(v)
+        return Line(evaluator, self.base, self.weights, self.audited.gradients, v, sigma)
+
+    def noise_along(self, names: Iterable[str]) -> np.ndarray:
+        """Returns σ where some primals are moved."""
+        own = [self.apart.get(name, self.sigma) for name in names]
+        return np.minimum(self.sigma, np.max(own, axis=0))
 
     def judge(
         self, probe: Probe, line: Line, best: Estimate | None, *, careful: bool = False

@@ -32,6 +32,11 @@ Z = 8.0
 """Bars count noise Z times: false alarms are 1e-3 at Z = 3, 6e-4 at 6, none in 2e5 at 8."""
 
 
+LOUD = 1 / 3
+"""Noise above 2^-(LOUD p) of the outputs is none of rounding: something jumps under the jitter (a
+branch is taken where a primal is zero). Each primal is then listened to by itself."""
+
+
 def far_ulps(bits: int) -> int:
     """Returns the second radius, in ulps: a third of the digits."""
     return 2 ** int(np.ceil(bits / 3))
@@ -67,6 +72,7 @@ def function_noise(
     rng: np.random.Generator,
     *,
     narrow: bool,
+    only: str | None = None,
 ) -> tuple[np.ndarray, int]:
     """Returns σ, the standard deviation of the rounding error of ⟨u, f⟩, for each cotangent u.
 
@@ -79,13 +85,16 @@ def function_noise(
         gradients: the claimed pullback of each cotangent.
         rng: draws the jitter.
         narrow: whether the function computes in float32 inside, its primals being float64.
+        only: the primal that is jittered, None for all.
     """
     sigma = rounding_floor(base, weights, FLOAT32_BITS if narrow else evaluator.bits)
     far, coarsest = far_ulps(evaluator.bits), 2 ** (evaluator.bits - 12)
-    large = jitters(evaluator, base, gradients, coarsest, 1, rng)[0] if narrow else np.empty(0)
+    large = (
+        jitters(evaluator, base, gradients, coarsest, 1, rng, only)[0] if narrow else np.empty(0)
+    )
     ulps = NEAR_ULPS
     while ulps <= coarsest:
-        changes, linear = jitters(evaluator, base, gradients, ulps, JITTERS, rng)
+        changes, linear = jitters(evaluator, base, gradients, ulps, JITTERS, rng, only)
         spread = np.std(changes @ weights.T - linear, axis=0, ddof=1)
         sigma = np.maximum(sigma, np.where(np.isfinite(spread), spread, 0.0))
         # Outputs that stand still under a jitter, and move under a large one, are listened to at
@@ -94,6 +103,11 @@ def function_noise(
             break
         ulps = far if ulps < far else ulps * COARSER_RADIUS
     return sigma, (max(min(ulps, coarsest), far + 1) if narrow else far)
+
+
+def loudest(size: np.ndarray, bits: int) -> np.ndarray:
+    """Returns the loudest noise that may be rounding, of outputs of some size."""
+    return 2.0 ** (-LOUD * bits) * size
 
 
 def _is_frozen(large: np.ndarray, changes: np.ndarray) -> bool:

@@ -51,7 +51,7 @@ def probes(point: Mapping[str, Any], rng: np.random.Generator) -> Iterator[Probe
             yield Probe((name,), tangent(point, (name,), rng, relative=True))
     for _ in range(min(len(names), 2)):
         yield Probe(names, tangent(point, names, rng))
-    yield from (tied(point, pair, rng) for pair in combinations(names, 2) if _are_tied(point, pair))
+    yield from (tied(point, group, rng) for group in _tied_groups(point, names))
 
 
 def tied(point: Mapping[str, Any], names: tuple[str, ...], rng: np.random.Generator) -> Probe:
@@ -64,8 +64,18 @@ def tied(point: Mapping[str, Any], names: tuple[str, ...], rng: np.random.Genera
     return Probe(names, dict.fromkeys(names, v), alike=True)
 
 
-def _are_tied(point: Mapping[str, Any], pair: tuple[str, str]) -> bool:
-    x, y = (backends.of(point[name]).values(point[name]) for name in pair)
+def _tied_groups(point: Mapping[str, Any], names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Yields the pairs of primals with equal entries, then all of a shape where more are equal."""
+    values = {name: backends.of(point[name]).values(point[name]) for name in names}
+    pairs = [pair for pair in combinations(names, 2) if _are_tied(*(values[n] for n in pair))]
+    yield from pairs
+    for shape in dict.fromkeys(values[first].shape for first, _ in pairs):
+        group = tuple(n for pair in pairs for n in pair if values[n].shape == shape)
+        if len(group := tuple(dict.fromkeys(group))) > 2:
+            yield group
+
+
+def _are_tied(x: np.ndarray, y: np.ndarray) -> bool:
     return x.shape == y.shape and bool(np.any(x == y))
 
 

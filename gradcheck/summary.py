@@ -19,6 +19,7 @@ from gradcheck.localisation import (
     screened,
 )
 from gradcheck.measurement import COARSE, Measurement, Probed
+from gradcheck.mixtures import are_mixed, is_mixed
 from gradcheck.probes import Probe, scale
 from gradcheck.verdict import JOINT, Comparison, Finding
 
@@ -45,10 +46,6 @@ KINKS_AND_BUDGET = f"{ON_KINKS}the budget does not allow to look at each entry: 
 
 MOST_SIGNED = 64
 """So many entries on kinks are looked at through two more cotangents."""
-
-MOST_TIES = 16
-TIE = 1e-4
-"""How far, relatively, the slope of tied entries moved together must be from the sum of theirs."""
 
 GROSS = 0.25
 """In a low precision a single entry is accused only beyond this share: kinks close by account for
@@ -91,13 +88,18 @@ def summed(
     joint = [p for p in probed if len(p.probe.primals) > 1]
     if joint and not findings:
         chosen = max(joint, key=_telling)
-        probe = chosen.probe
-        fails = chosen.outcome.status == "fail" and _repeats(m, probe)
-        if fails:
-            findings.append(joint_finding(probe.primals, chosen.outcome, on_kink=probe.alike))
-        if fails or chosen.outcome.status == "pass":
+        wrong = next((p for p in joint if _is_wrong_jointly(m, p)), None)
+        if wrong is not None:
+            chosen, probe = wrong, wrong.probe
+            findings.append(joint_finding(probe.primals, wrong.outcome, on_kink=probe.alike))
+        if wrong is not None or chosen.outcome.status == "pass":
             comparisons.append(row_of(m, JOINT, chosen))
     return comparisons, findings
+
+
+def _is_wrong_jointly(m: Measurement, probed: Probed) -> bool:
+    fails = probed.outcome.status == "fail" and _repeats(m, probed.probe)
+    return fails and not is_mixed(m, probed, _failing(probed))
 
 
 def row_of(m: Measurement, name: str, probed: Probed) -> Comparison:
@@ -127,7 +129,7 @@ def _on_kink(m: Measurement, name: str, probed: Probed) -> Finding | Literal[Fal
         found = _on_kinks(m, probed, name, k)
         if found is None:
             return TOO_MANY_KINKS if m.evaluator.is_sure else KINKS_TOO_CLOSE
-        if found.indices and _are_ties(m, name, found, k):
+        if found.indices and are_mixed(m, found, k):
             return False
         if found.indices and (m.evaluator.is_sure or _is_gross(found)):
             return _located_finding(m, name, found, k)
@@ -153,7 +155,7 @@ def _through_one_sign(
         kinked = m.rng.choice(kinked, MOST_SIGNED, replace=False)
     for k in m.of_one_sign:
         again = located(m.line_of(probed.probe), name, k, m.rng, MOST_SIGNED, among=kinked)
-        if again.indices and not _are_ties(m, name, again, k):
+        if again.indices and not are_mixed(m, again, k):
             return _located_finding(m, name, again, k)
     return False
 
@@ -173,34 +175,6 @@ def _is_telling(found: Located) -> bool:
     """Whether the bars of the entries are small against the gradient: they then exclude errors."""
     size = float(np.sqrt(np.mean(np.square(found.claimed))))
     return bool(np.median(found.bar) <= UNRESOLVED * size) or size == 0.0
-
-
-def _are_ties(m: Measurement, name: str, found: Located, k: int) -> bool:
-    """Whether all entries that seem wrong are tied with two or more others, which make up for them.
-
-    Of three equal values the middle one moves no order statistic by moving alone, though it may
-    rightly have all of its slope. All of them moved together move it: that must agree, and one of
-    them be on a kink, or the slope another than the sum of theirs (of a differentiable function it
-    is that sum, and equal entries, a zero bias say, are no tie).
-    """
-    x = m.audited.evaluator.subject.point[name]
-    values = backends.of(x).values(x)
-    shared = {float(values[index]) for index in found.indices}
-    groups = [values == value for value in shared]
-    if len(groups) > MOST_TIES or any(group.sum() < 3 for group in groups):
-        return False
-    for group in groups:
-        together = m.walked(Probe((name,), {name: np.where(group, scale(x), 0.0)}))
-        outcome = together.outcomes[k]
-        if together.on_kink or outcome.status != "pass" or not found.seen[group].all():
-            return False
-        if found.kinked[group].any():
-            continue
-        alone = float(np.sum(found.central[group]) * scale(x))
-        size = abs(alone) + abs(outcome.claimed)
-        if abs(outcome.claimed + outcome.residual - alone) <= TIE * size + 4 * outcome.bar:
-            return False
-    return True
 
 
 def _is_gross(found: Located) -> bool:
@@ -242,13 +216,13 @@ def _finding(m: Measurement, name: str, probed: Probed) -> Finding | Literal[Fal
         found = located(probed.line, name, k, m.rng, among=probed.probe.part)
     except BudgetSpent:
         return _probe_finding(m, name, probed)
-    if found.indices and _are_ties(m, name, found, k):
+    if found.indices and are_mixed(m, found, k):
         return False
     if found.indices:
         return _located_finding(m, name, found, k)
     if not unsure and not _repeats(m, probed.probe):
         return None
-    return _probe_finding(m, name, probed)
+    return not is_mixed(m, probed, k) and _probe_finding(m, name, probed)
 
 
 def _probe_finding(m: Measurement, name: str, probed: Probed) -> Finding:

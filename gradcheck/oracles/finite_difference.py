@@ -22,7 +22,7 @@ import numpy as np
 
 from gradcheck import backends
 from gradcheck.evaluation import Direction, Evaluator, dot, weight
-from gradcheck.noise import FLOAT32_BITS, Z, rounding_floor, ulps_of
+from gradcheck.noise import FLOAT32_BITS, Z, loudest, rounding_floor, ulps_of
 from gradcheck.scales import rms, seen_through
 
 COLUMNS = 4
@@ -510,6 +510,8 @@ def _tableau(line: Line) -> Estimate:
             best_n = np.where(better, noise, best_n)
             best_e = np.where(better, bar, best_e)
     nothing = np.zeros(count)
+    size = seen_through(line.weights, line.base)
+    quiet = np.minimum(line.sigma, loudest(size, line.evaluator.bits))
     return Estimate(
         residual=best_r,
         bar=best_e,
@@ -518,8 +520,8 @@ def _tableau(line: Line) -> Estimate:
         step=float(steps[0]),
         sensitivity=line.sensitivity(),
         slowest=np.min([line.levels[t].moved / t for t in steps], axis=0),
-        size=seen_through(line.weights, line.base),
-        still=line.levels[line.steps[0]].moved <= Z * np.sqrt(2.0) * line.sigma,
+        size=size,
+        still=line.levels[line.steps[0]].moved <= Z * np.sqrt(2.0) * quiet,
         kinked=nothing.astype(bool),
         low=nothing,
         high=nothing,
