@@ -16,6 +16,7 @@ from gradcheck.contract import aliasing, form, mutation
 from gradcheck.contract.audited import Audit
 from gradcheck.contract.batch import batches
 from gradcheck.contract.determinism import ACCUMULATES, backward_again, forward_again, increments
+from gradcheck.contract.digits import digits
 from gradcheck.contract.layout import layouts
 from gradcheck.contract.linearity import linear
 from gradcheck.contract.mutation import guarded
@@ -58,6 +59,7 @@ AUDITS: tuple[Row, ...] = (
     Row("state between calls", lambda audited, rng, wrong: stale(audited, rng), 2),
     Row("a cache filled once", filled_once, 1),
     Row("gradients that add up", lambda audited, rng, wrong: added_up(audited), 0),
+    Row("digits", lambda audited, rng, wrong: digits(audited, rng), 0),
     Row("linearity", lambda audited, rng, wrong: linear(audited, rng), 0),
     Row("memory layout", lambda audited, rng, wrong: layouts(audited, rng), 3),
     Row("batches of one and of none", batches, 2),

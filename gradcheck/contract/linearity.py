@@ -7,6 +7,7 @@ import numpy as np
 from gradcheck import backends
 from gradcheck.contract.agreement import about, blur
 from gradcheck.contract.audited import Audit
+from gradcheck.contract.digits import is_short
 from gradcheck.errors import PullbackError
 from gradcheck.evaluation import Direction
 from gradcheck.fineness import HALF_BITS
@@ -74,12 +75,8 @@ def _is_of_half(audited: Audit, rng: np.random.Generator) -> bool:
         return True
     u = audited.cotangents[0]
     long = {name: values * rng.uniform(0.5, 1.0, values.shape) for name, values in u.items()}
-    return any(_is_short(values) for values in audited.pulled(audited.y_bar(long)).values())
-
-
-def _is_short(values: np.ndarray) -> bool:
-    mantissas = np.ldexp(np.frexp(values)[0], HALF_BITS)
-    return bool(np.any(values != 0) and np.all(mantissas == np.round(mantissas)))
+    pulled = audited.pulled(audited.y_bar(long))
+    return any(is_short(values, HALF_BITS) for values in pulled.values())
 
 
 def _nonlinear(audited: Audit, u: Direction, rng: np.random.Generator) -> list[str]:
