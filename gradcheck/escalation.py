@@ -13,16 +13,15 @@ import numpy as np
 
 from gradcheck import backends
 from gradcheck.contract import Audit
-from gradcheck.contract.agreement import blur, stepped
+from gradcheck.contract.agreement import blur
 from gradcheck.contract.audited import is_far
 from gradcheck.errors import EvaluationError
 from gradcheck.evaluation import BudgetSpent, Evaluator, flat
-from gradcheck.noise import FLOAT32_BITS, LOW_BITS
+from gradcheck.noise import FLOAT32_BITS, LOW_BITS, jittered
 from gradcheck.oracles.finite_difference import Line
-from gradcheck.probes import tangent
 from gradcheck.scales import scale, seen_through
 from gradcheck.structure import entry
-from gradcheck.subject import Point, copied
+from gradcheck.subject import Point
 from gradcheck.verdict import Finding, number
 
 WIDE = "float64"
@@ -49,7 +48,7 @@ LOW_ULPS = 32.0
 """The rounding of a backward pass of usual depth, in ulps of its largest terms; in float16 and
 bfloat16 fewer, or nothing would be seen (a quarter of the largest term in bfloat16)."""
 
-NUDGE, FINER = 2.0**-22, 2.0**-11
+NUDGE, NUDGE_ULPS, FINER = 2.0**-22, 2**30, 2.0**-11
 """Point and cotangent are nudged by so much of themselves: curvature is then 2^-44. A pullback must
 be so many times finer than the primals' own precision (2^-34 of float32) to judge a claim in it."""
 
@@ -175,14 +174,12 @@ def computes_wide(wide: Audit, rng: np.random.Generator) -> bool:
     """
     u, point = wide.cotangents[0], wide.point
     d = {n: NUDGE * w * rng.uniform(-1.0, 1.0, w.shape) for n, w in u.items()}
-    v = tangent(point, tuple(point), rng, relative=True)
+    there, v = jittered(wide.evaluator, NUDGE_ULPS, rng, alike=True)
+    here = {n: backends.of(x).step(x, -1.0, v[n]) for n, x in point.items()}
     try:
         ahead, behind = (
-            wide.pulled(
-                wide.y_bar({n: w + sign * d[n] for n, w in u.items()}),
-                copied(point) | stepped(point, sign * NUDGE, v),
-            )
-            for sign in (1.0, -1.0)
+            wide.pulled(wide.y_bar({n: w + sign * d[n] for n, w in u.items()}), at)
+            for sign, at in ((1.0, there), (-1.0, here))
         )
     except EvaluationError:
         return True

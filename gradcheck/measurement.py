@@ -224,9 +224,10 @@ class Measurement:
         line_size = line.sizes[k]
         is_part = probe.part is not None and not line.vouched
         natural = sum(
-            natural_rounding(self.weights, line.gradients, k, n, is_part=is_part)
-            * float(np.max(np.abs(d), initial=0.0))
+            natural_rounding(self.weights, line.gradients, k, n, reach, is_part=is_part)
+            * float(np.max(np.abs(d) / reach, initial=0.0))
             for n, d in line.tangent.items()
+            for reach in [self.evaluator.reaches[n]]
         )
         if line.evaluator.precision is not None:
             # A narrow claim beside a wide function: it has lost what its terms cancel (1 - tanh²).

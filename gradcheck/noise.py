@@ -43,25 +43,44 @@ def far_ulps(bits: int) -> int:
 
 
 def jittered(
-    evaluator: Evaluator, ulps: int, rng: np.random.Generator, only: str | None = None
+    evaluator: Evaluator,
+    ulps: int,
+    rng: np.random.Generator,
+    only: str | None = None,
+    *,
+    alike: bool = False,
 ) -> tuple[dict[str, object], dict[str, np.ndarray]]:
     """Returns a point jittered by at most so many ulps, and the displacement that this really was.
 
     Ulps are those of the evaluation's precision; a claim in a narrower one is jittered by calling
-    this with an evaluator in the primals' own dtypes. With `only` one primal is moved.
+    this with an evaluator in the primals' own dtypes. With `only` one primal is moved. Where they
+    are moved `alike`, equal entries are moved by the same: ties stay.
     """
-    moved, displacement = dict(evaluator.point), {}
+    shifts = {}
     for name, x in evaluator.point.items():
-        if only not in (None, name):
-            continue
-        backend = backends.of(x)
-        # Never by nothing: an entry left in its place (a zero, say) may be a special one.
-        steps = np.asarray(rng.integers(-ulps, ulps, backends.coordinates(x)))
-        steps += steps >= 0
-        unit = evaluator.reaches[name] * backend.precision(x).eps
-        moved[name] = backend.step(x, 1.0, unit * steps)
-        displacement[name] = backend.values(moved[name]) - backend.values(x)
+        if only in (None, name):
+            # Never by nothing: an entry left in its place (a zero, say) may be a special one.
+            steps = np.asarray(rng.integers(-ulps, ulps, backends.coordinates(x)))
+            steps += steps >= 0
+            shifts[name] = evaluator.reaches[name] * backends.of(x).precision(x).eps * steps
+    if alike:
+        shifts = _alike(evaluator, shifts)
+    moved, displacement = dict(evaluator.point), {}
+    for name, shift in shifts.items():
+        x = evaluator.point[name]
+        moved[name] = backends.of(x).step(x, 1.0, shift)
+        displacement[name] = backends.of(x).values(moved[name]) - backends.of(x).values(x)
     return moved, displacement
+
+
+def _alike(evaluator: Evaluator, shifts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Returns shifts of which each entry has that of the first one that is equal to it."""
+    point, names = evaluator.point, list(shifts)
+    values = np.concatenate([backends.of(point[n]).values(point[n]).ravel() for n in names])
+    flat = np.concatenate([shifts[n].ravel() for n in names])
+    _, first, same = np.unique(values, return_index=True, return_inverse=True)
+    parts = np.split(flat[first][same.ravel()], np.cumsum([shifts[n].size for n in names])[:-1])
+    return {n: part.reshape(shifts[n].shape) for n, part in zip(names, parts, strict=True)}
 
 
 def function_noise(
@@ -172,11 +191,11 @@ def gradient_noise(
     """Returns the standard deviation of ⟨x̄, v⟩ among points jittered by a few ulps.
 
     The point itself is not among them: a claim that is special there (a mask of zeros, a guarded
-    division) is a mistake, not noise.
+    division) is a mistake, not noise; and so are the masks of a tie, which stays.
     """
     seen: list[float] = []
     for _ in range(JITTERS):
-        moved, _ = jittered(evaluator, NEAR_ULPS, rng)
+        moved, _ = jittered(evaluator, NEAR_ULPS, rng, alike=True)
         try:
             pulled = evaluator.pullback(cotangent, outputs, moved).cotangents
         except EvaluationError:  # away from the user's point it may do so

@@ -59,7 +59,7 @@ AUDITS: tuple[Row, ...] = (
     Row("state between calls", lambda audited, rng, wrong: stale(audited, rng), 2),
     Row("a cache filled once", filled_once, 1),
     Row("gradients that add up", lambda audited, rng, wrong: added_up(audited), 0),
-    Row("digits", lambda audited, rng, wrong: digits(audited, rng), 0),
+    Row("digits", lambda audited, rng, wrong: digits(audited), 0),
     Row("linearity", lambda audited, rng, wrong: linear(audited, rng), 0),
     Row("memory layout", lambda audited, rng, wrong: layouts(audited, rng), 3),
     Row("batches of one and of none", batches, 2),

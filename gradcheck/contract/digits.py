@@ -20,19 +20,18 @@ UNHEARD = 4
 """A function that is heard to have at most so many bits more computes in that precision itself."""
 
 
-def digits(audited: Audit, rng: np.random.Generator) -> Iterator[Finding]:
+def digits(audited: Audit) -> Iterator[Finding]:
     """Pulls back a cotangent that has all digits, and counts those of the gradients.
 
     A product or sum of numbers with all digits has all digits. Left out where the outputs are as
     short: the function then computes so itself.
     """
-    bits, u = audited.evaluator.bits, audited.cotangents[0]
+    bits = audited.evaluator.bits
     shortest = [n for n, b in NARROWER.items() if b + UNHEARD < bits]
     found = [n for n in shortest if not is_short(flat(audited.outputs), NARROWER[n])]
     if not found:
         return
-    long = {name: values * rng.uniform(0.5, 1.0, values.shape) for name, values in u.items()}
-    for name, values in audited.pulled(audited.y_bar(long)).items():
+    for name, values in audited.of_long.items():
         own = backends.of(audited.point[name]).precision(audited.point[name])
         narrow = next((n for n in found if is_short(values, NARROWER[n])), None)
         if narrow is None or np.count_nonzero(values) < LEAST or NARROWER[narrow] >= own.bits:

@@ -331,7 +331,7 @@ def through_float32(u, x, w):
 
 @given(seed=SEEDS, pull=st.sampled_from((in_float32, through_float32)))
 def test_a_pullback_in_float32_is_right_for_float32(seed, pull):
-    """Beside a function that can be had in float64 it looks wrong by an ulp of its largest terms."""
+    """Beside a function in float64 it looks wrong by an ulp of its largest terms."""
     rng = np.random.default_rng(seed)
     x, w = (rng.normal(size=shape).astype(np.float32) for shape in ((8, 300), (300, 40)))
     verdict = gradcheck.check(lambda x, w: np.tanh(x @ w / 17), x, w, vjp=pull, seed=seed)
