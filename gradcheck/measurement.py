@@ -26,7 +26,7 @@ from gradcheck.noise import (
 )
 from gradcheck.oracles.finite_difference import Estimate, Level, Line, estimate, settled
 from gradcheck.probes import Probe, part_probe, tangent, tied
-from gradcheck.scales import rms, seen_through
+from gradcheck.scales import rms
 from gradcheck.verdict import number
 
 TARGET = {53: 2.0**-30, 24: 2.0**-14}
@@ -132,8 +132,8 @@ class Measurement:
     @property
     def is_loud(self) -> bool:
         """Whether the noise is none of rounding: something jumps close to the point."""
-        most = loudest(seen_through(self.weights, self.base), self.evaluator_of(self.fine).bits)
-        return bool(np.any(self.sigma > most))
+        heard = self.evaluator_of(self.fine)
+        return bool(np.any(self.sigma > loudest(heard, self.base, self.weights)))
 
     @cached_property
     def of_one_sign(self) -> tuple[int, ...]:

@@ -138,7 +138,7 @@ def _slopes(m: Measurement, k: int, v: Direction, away: float, step: float) -> n
 def _jumps(m: Measurement, k: int, away: float) -> bool:
     """Whether f jumps close to the point: what is on the other side is then no mixture."""
     u = m.weights[k : k + 1]
-    most = loudest(seen_through(u, m.base), m.evaluator.bits)
+    most = loudest(m.evaluator, m.base, u)
     heard = Z * min(float(m.sigma[k]), float(most[0]))
     for _ in range(SEEN):
         start = _displaced(m, away)

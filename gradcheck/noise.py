@@ -36,6 +36,9 @@ LOUD = 1 / 3
 """Noise above 2^-(LOUD p) of the outputs is none of rounding: something jumps under the jitter (a
 branch is taken where a primal is zero). Each primal is then listened to by itself."""
 
+TERM_ULPS = 2.0**12
+"""The same in ulps of the terms whose sum an output may be."""
+
 
 def far_ulps(bits: int) -> int:
     """Returns the second radius, in ulps: a third of the digits."""
@@ -124,9 +127,28 @@ def function_noise(
     return sigma, (max(min(ulps, coarsest), far + 1) if narrow else far)
 
 
-def loudest(size: np.ndarray, bits: int) -> np.ndarray:
-    """Returns the loudest noise that may be rounding, of outputs of some size."""
-    return 2.0 ** (-LOUD * bits) * size
+def loudest(evaluator: Evaluator, base: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Returns the loudest noise of ⟨u, f⟩ that may be rounding, for each cotangent u.
+
+    Outputs that cancel to nearly nothing (the sum of a normalised batch) are as loud as what they
+    are the sum of, which is taken to be of the size of the primals, or of 1.
+    """
+    share = 2.0 ** (-LOUD * evaluator.bits)
+    terms = TERM_ULPS * ulp_of_terms(evaluator, weights)
+    return np.maximum(share * seen_through(weights, base), terms)
+
+
+def ulp_of_terms(evaluator: Evaluator, weights: np.ndarray) -> np.ndarray:
+    """Returns the unit in the last place of what outputs may be the sum of, for each cotangent."""
+    return ulp_of_primals(evaluator) * np.linalg.norm(weights, axis=1)
+
+
+def ulp_of_primals(evaluator: Evaluator) -> float:
+    """Returns the unit in the last place of the largest entry of the primals, of 1 at least."""
+    sizes = [1.0]
+    for x in evaluator.point.values():
+        sizes.append(float(np.max(np.abs(backends.of(x).values(x)), initial=0.0)))
+    return 2.0 ** (1 - evaluator.bits) * max(sizes)
 
 
 def _is_frozen(large: np.ndarray, changes: np.ndarray) -> bool:
