@@ -9,6 +9,8 @@ largest of their slopes.
 Source: Clarke (1983), Optimization and Nonsmooth Analysis, theorem 2.5.1.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from gradcheck import backends
@@ -105,7 +107,7 @@ def _is_between(m: Measurement, k: int, v: Direction, true: float, *, widely: bo
         widely: whether twice as far out is between as well: points drawn at random hardly show the
             extremes of many ties along a direction that moves them all.
     """
-    evaluator, line = m.evaluator_of(v), m.line(v)
+    evaluator, line = m.evaluator_of(v), replace(m.line(v), hum=None)  # it hears kinks, too
     away, step = (2.0 ** -round(share * evaluator.bits) for share in (AWAY, STEP))
     claimed = line.claims[k]
     rounding = (Z * float(line.sigma[k]) + line.grain[k]) / step

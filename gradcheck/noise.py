@@ -5,6 +5,8 @@ after subtracting the claimed linear change is rounding. Two radii, since an inn
 coarser than the input (a sum with a large constant is quantised at the constant's spacing).
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from gradcheck import backends
@@ -189,18 +191,33 @@ def symmetric_noise(
     """
     spreads = [rounding_floor(base, weights, evaluator.bits)]
     for ulps in (NEAR_ULPS, radius):
-        sums = []
-        for _ in range(JITTERS):
-            moved, displacement = jittered(evaluator, ulps, rng)
-            mirrored = {
-                n: backends.of(x).step(x, -1.0, displacement[n]) for n, x in evaluator.point.items()
-            }
-            there, here = evaluator.values(moved), evaluator.values(mirrored)
-            if there.size == base.size == here.size:
-                sums.append(weights @ ((there - base) + (here - base)))
+        sums = [weights @ bend for bend in _bends(evaluator, base, ulps, rng)]
         spread = rms(sums) / 6**0.5 if sums else spreads[0]
         spreads.append(np.where(np.isfinite(spread), spread, 0.0))
     return np.max(spreads, axis=0)
+
+
+def outputs_noise(
+    evaluator: Evaluator, base: np.ndarray, radius: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Returns the standard deviation of the rounding error of each output, as `symmetric_noise`."""
+    bends = list(_bends(evaluator, base, radius, rng))
+    spread = rms(bends) / 6**0.5 if bends else np.zeros(base.size)
+    return np.where(np.isfinite(spread), spread, 0.0)
+
+
+def _bends(
+    evaluator: Evaluator, base: np.ndarray, ulps: int, rng: np.random.Generator
+) -> Iterator[np.ndarray]:
+    """Yields f(x + δ) + f(x − δ) − 2 f(x) for some jitters δ."""
+    for _ in range(JITTERS):
+        moved, displacement = jittered(evaluator, ulps, rng)
+        mirrored = {
+            n: backends.of(x).step(x, -1.0, displacement[n]) for n, x in evaluator.point.items()
+        }
+        there, here = evaluator.values(moved), evaluator.values(mirrored)
+        if there.size == base.size == here.size:
+            yield (there - base) + (here - base)
 
 
 def gradient_noise(

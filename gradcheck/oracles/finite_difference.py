@@ -72,6 +72,9 @@ one at which the outputs move by more than 2^-(UNSEEN p) and less than SEEN of t
 LOUDEST = 16.0
 """An output is taken to be rounded by so many of its ulps at most; beyond, kinks are heard."""
 
+HUMS = 4.0
+"""The gap between two one-sided changes is twice the noise of an output on average."""
+
 MURMUR_ULPS = 2.0**6
 """What moves by so many ulps of its terms at the longest step is constant."""
 
@@ -153,6 +156,7 @@ class Line:
         sigma: the noise of ⟨u, f⟩ for each cotangent.
         woken: whether the noise was heard anew, at a far step.
         vouched: whether what is off is asked in long double before it is called wrong.
+        hum: the noise of each output, where it was heard.
     """
 
     evaluator: Evaluator
@@ -164,6 +168,7 @@ class Line:
     levels: dict[float, "Level"] = field(default_factory=dict)
     woken: bool = False
     vouched: bool = False
+    hum: np.ndarray | None = None
 
     def add(self, t: float) -> bool:
         """Evaluates the level t; returns whether both sides are finite."""
@@ -216,7 +221,9 @@ class Line:
         bits = self.evaluator.bits
         floor = rounding_floor(self.base, self.weights, bits)
         louder = np.where(floor > 0, self.sigma / np.where(floor > 0, floor, 1.0), 1.0)
-        return np.abs(self.weights) @ ulps_of(self.base, bits) * np.clip(louder, 1.0, LOUDEST)
+        ulps = ulps_of(self.base, bits) * np.clip(louder, 1.0, LOUDEST)[:, None]
+        heard = 0.0 if self.hum is None else HUMS * self.hum
+        return np.sum(np.abs(self.weights) * np.maximum(ulps, heard), axis=1)
 
     @cached_property
     def sizes(self) -> list[float]:
@@ -361,6 +368,8 @@ def _refined(line: Line, best: Estimate, suspects: np.ndarray) -> Estimate:
     kinked, low, high = best.kinked.copy(), best.low.copy(), best.high.copy()
     for k in map(int, np.flatnonzero(suspects)):
         usable = [t for t in line.steps if line.rounding(t)[k] <= abs(residual[k]) / 2]
+        moving = [t for t in usable if not _is_frozen(line, t, k)]
+        usable = moving if len(moving) > 1 else usable
         if _is_rough(line, k, usable):
             bar[k] = max(bar[k], abs(residual[k]))
             continue
