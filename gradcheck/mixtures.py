@@ -56,7 +56,7 @@ def are_mixed(m: Measurement, found: Located, k: int) -> bool:
         v = np.zeros(found.claimed.shape)
         v[index] = sizes[index]
         true = float(found.central[index] * sizes[index])
-        if not _is_between(m, k, {found.primal: v}, true):
+        if not is_between(m, k, {found.primal: v}, true):
             return False
     return _adds_up(m, found.primal, k)
 
@@ -73,7 +73,7 @@ def is_mixed(m: Measurement, probed: Probed, k: int) -> bool:
     if has_no_decisions(m):
         return False
     true = outcome.claimed + outcome.residual
-    if not _is_between(m, k, probe.tangent, true, widely=not probe.alike):
+    if not is_between(m, k, probe.tangent, true, widely=not probe.alike):
         return False
     return all(_adds_up(m, name, k) for name in probe.primals if not probe.alike)
 
@@ -89,13 +89,13 @@ def _adds_up(m: Measurement, name: str, k: int) -> bool:
         outcome = together.outcomes[k]
         true = outcome.claimed + outcome.residual
         passes = outcome.status == "pass"
-        if not passes and not _is_between(m, k, v, true):
+        if not passes and not is_between(m, k, v, true):
             return False
     return True
 
 
-def _is_between(m: Measurement, k: int, v: Direction, true: float, *, widely: bool = False) -> bool:
-    """Whether the claim along v is between the slopes of ⟨u, f⟩ close by.
+def is_between(m: Measurement, k: int, v: Direction, true: float, *, widely: bool = False) -> bool:
+    """Returns whether the claim along v is between the slopes of ⟨u, f⟩ close by.
 
     Each output may take another branch, so that the interval is the sum of theirs.
 

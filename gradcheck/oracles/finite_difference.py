@@ -390,6 +390,18 @@ def _refined(line: Line, best: Estimate, suspects: np.ndarray) -> Estimate:
     return replace(best, residual=residual, bar=bar, noise=noise, kinked=kinked, low=low, high=high)
 
 
+def with_kinks(line: Line, best: Estimate) -> Estimate:
+    """Returns the estimate with the kinks that the levels show, also where the claim agrees.
+
+    The mean of the two slopes of a kink leaves no residual.
+    """
+    told = [_one_sided(line, k, line.steps) for k in range(best.kinked.size)]
+    kinked, low, high = (np.array(column) for column in zip(*told, strict=True))
+    seen = best.kinked
+    low, high = np.where(seen, best.low, low), np.where(seen, best.high, high)
+    return replace(best, kinked=seen | kinked, low=low, high=high)
+
+
 def _is_frozen(line: Line, t: float, k: int) -> bool:
     """Whether the function stands still at a small step though it moves at larger ones.
 
