@@ -78,6 +78,16 @@ def jittered(
     return moved, displacement
 
 
+def scaled(evaluator: Evaluator, by: float, rng: np.random.Generator) -> dict[str, object]:
+    """Returns a point whose entries are larger or smaller by some share; zeros and ties stay."""
+    shifts = {}
+    for name, x in evaluator.point.items():
+        values = backends.of(x).values(x)
+        shifts[name] = by * values * rng.uniform(-1.0, 1.0, values.shape)
+    shifts = _alike(evaluator, shifts)
+    return {n: backends.of(x).step(x, 1.0, shifts[n]) for n, x in evaluator.point.items()}
+
+
 def _alike(evaluator: Evaluator, shifts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Returns shifts of which each entry has that of the first one that is equal to it."""
     point, names = evaluator.point, list(shifts)
