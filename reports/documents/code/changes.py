@@ -67,6 +67,10 @@ class Material:
 MISSING_T = "a transpose is missing"
 NEEDLESS_T = "the transpose does not belong there"
 
+NO_KEEPDIMS = "keepdims=True is missing"
+OF_SHAPES = frozenset((MISSING_T, NEEDLESS_T, NO_KEEPDIMS))
+"""What is wrong with shapes, in words."""
+
 Change: TypeAlias = tuple[Callable[[Any], ast.AST], str, int]
 Step: TypeAlias = tuple[str, int | None]
 """From a node to one below it: its field, and its place in a list."""

@@ -72,6 +72,7 @@ class State:
         outputs: what the forward pass returns, by name where it has one.
         caches: what it returns for the backward pass alone.
         titles: the names of the parts that the backward pass returns, where they have any.
+        pulled: the outputs whose cotangents the backward pass takes.
     """
 
     interpreter: Interpreter
@@ -82,6 +83,7 @@ class State:
     outputs: dict[str, Any] = field(default_factory=dict)
     caches: dict[str, Any] = field(default_factory=dict)
     titles: dict[str, str] = field(default_factory=dict)
+    pulled: set[str] = field(default_factory=set)
 
     @property
     def output(self) -> Any:
@@ -336,7 +338,7 @@ def _pulled(
     used = uses(backward.node)
     found: dict[str, Any] = {}
     caches = [value for name, value in state.caches.items()]
-    pulled: set[str] = set()
+    pulled = state.pulled
     for at, name in enumerate([*backward.required, *backward.optional]):
         optional = name in backward.optional
         output = _output_of(name, state, pulled)

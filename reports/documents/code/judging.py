@@ -13,7 +13,7 @@ from reports.documents.code.conventions import Ratios, is_one, settled_by, unifo
 from reports.documents.code.experiment import Plan, began, ended
 from reports.documents.code.leaves import Path
 from reports.documents.code.limits import FAILS, Exhausted, Missing, NotReadable
-from reports.documents.code.losses import known_losses, own_losses
+from reports.documents.code.losses import known_losses, output_of, own_losses
 from reports.documents.code.repair import Repair, repaired, unstuck
 from reports.documents.code.runs import STEP, Run, Truth, truth_of
 from reports.documents.code.solving import given, united
@@ -154,11 +154,14 @@ def _outcomes(trial: Trial) -> list[Judged]:
 
 def _with_losses(trial: Trial) -> Iterator[Trial]:
     """Yields a trial with each loss that it may belong to."""
-    if not trial.plan.by_target:
-        yield trial
-        return
     state = began(trial.plan, trial.names, given(trial.specs).values)
     result = ended(trial.plan, state, trial.names, None)
+    if not trial.plan.by_target:
+        if state.pulled:
+            yield trial
+        elif np.size(state.output) == 1:  # a scalar, whose gradient needs no cotangent
+            yield replace(trial, loss=output_of(trial.plan))
+        return
     losses = [*own_losses(trial.plan, state, result, trial.names), *known_losses(trial.plan)]
     for loss in islice(losses, MOST_LOSSES):
         yield replace(trial, loss=loss)
@@ -166,6 +169,8 @@ def _with_losses(trial: Trial) -> Iterator[Trial]:
 
 def _held(trial: Trial) -> Judged:
     truth = truth_of(trial)
+    if all(map(truth.flat, trial.primals)):
+        raise ValueError("nothing depends on what has a gradient")
     claims = trial.claims(trial.primals, truth.cotangents)
     ratios = {p: truth.ratio(p, claims[p]) if p in claims else None for p in trial.primals}
     return Judged(trial, truth, ratios, settled_by(trial, ratios))

@@ -79,8 +79,8 @@ def own_losses(plan: Plan, state: State, result: Mapping[Any, Any], names: Names
         title = state.titles[path[1]]
         yield Loss(title, lambda _, found, path=path: found[path], (title,), exact=True)
     scalar = plan.forward is not None and np.ndim(state.output) == 0 and bool(state.outputs)
-    if scalar and plan.forward is not None:
-        yield Loss(plan.forward.name, lambda s, _: s.output, exact=True)
+    if scalar:
+        yield output_of(plan)
     for function in (plan.backward, plan.forward) if not numbers and not scalar else ():
         if function is None or not isinstance(function.node, ast.FunctionDef):
             continue
@@ -96,6 +96,13 @@ def own_losses(plan: Plan, state: State, result: Mapping[Any, Any], names: Names
             continue
         if np.size(value) == 1:
             yield loss
+
+
+def output_of(plan: Plan) -> Loss:
+    """Returns the output of the forward pass, which is the loss itself."""
+    name = plan.forward.name if plan.forward is not None else plan.backward.name
+    label = "its value" if name.startswith("__") else name
+    return Loss(label, lambda s, _: s.output, exact=True)
 
 
 def _local(function: Function, name: str) -> Callable[[State, Any], Any]:

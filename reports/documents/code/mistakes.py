@@ -7,6 +7,7 @@ from typing import Any
 from reports.documents.code.changes import (
     MISSING_T,
     NEEDLESS_T,
+    NO_KEEPDIMS,
     Change,
     Material,
     expression,
@@ -95,6 +96,8 @@ def _reductions(node: ast.AST, _: Material) -> Iterator[Change]:
                         f"the reduction runs along the wrong axis: axis={other} is meant",
                         1,
                     )
+        case ast.Call(func=ast.Attribute(attr="sum" | "mean"), keywords=[ast.keyword(arg="axis")]):
+            yield lambda n: _with_keyword(n, "keepdims", ast.Constant(True)), NO_KEEPDIMS, 1
         case ast.Call(func=ast.Attribute(attr="sum" | "mean")) if not node.keywords:
             for axis in (0, 1):
                 yield (

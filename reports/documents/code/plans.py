@@ -58,6 +58,9 @@ _SWAPS = (
     ("_gradient", ""),
     ("_grad", ""),
     ("grad_", ""),
+    ("_prime", ""),
+    ("_derivative", ""),
+    ("_deriv", ""),
 )
 
 
@@ -104,7 +107,7 @@ def function_plans(function: Function, names: Mapping[str, Any], budget: Budget)
         return
     partners = [names[n] for n in forward_names(function.name) if n in names]
     forwards = [f for f in partners if isinstance(f, Function)]
-    if not forwards:
+    if not forwards and "back" in function.name.lower():
         known = [n for n in names if "forward" in n.lower() and isinstance(names[n], Function)]
         forwards = [names[n] for n in known] if len(known) == 1 else []
     yield from _plans(names, None, forwards[0] if forwards else None, function, budget)

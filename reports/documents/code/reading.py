@@ -88,7 +88,8 @@ def _nothing(block: Block) -> Unread:
 
 def _unread(block: Block, node: ast.AST | None, reason: str) -> Unread:
     line = getattr(node, "lineno", 1)
-    shown = block.code.text.split("\n")[line - 1].strip() if node is not None else ""
+    lines = block.code.text.split("\n")
+    shown = lines[line - 1].strip() if node is not None and line <= len(lines) else ""
     return Unread(
         place_of(block.source, block.code, line),
         shown or _first(block.code.text),

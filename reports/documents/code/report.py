@@ -1,11 +1,13 @@
 """What is said of a backward pass that was judged: where it is wrong, how, and what is right."""
 
 import ast
+import re
 from collections.abc import Mapping
 
 import gradcheck
 from gradcheck.diagnosis import ROWS
-from reports.documents.code.changes import MISSING_T, NEEDLESS_T, Edit
+from reports.documents.code.changes import OF_SHAPES, Edit
+from reports.documents.code.conventions import uniform
 from reports.documents.code.differences import Differenced
 from reports.documents.code.finding import Finding, line_of
 from reports.documents.code.flat_data import for_flat_data
@@ -18,6 +20,7 @@ from reports.documents.code.pairing import called, label
 from reports.documents.code.repair import suspected
 from reports.documents.code.slopes import Held
 from reports.documents.code.steppers import Stepped
+from reports.documents.code.trial import Trial
 
 
 def findings(
@@ -62,6 +65,10 @@ def _of_judged(name: str, found: Judged, text: str) -> list[Finding] | str:
     repair = found.repair
     if repair is None:
         return "not decided"
+    common = uniform(found.ratios.values())
+    returned = isinstance(found.run, Trial) and not found.run.steps
+    if returned and common is not None and common < 0 and _ADDED.search(text):
+        return "not decided: its gradients point down where steps are added"
     out = []
     for edit, right in zip(repair.edits, repair.right, strict=True):
         primals = " and ".join(called(p) for p in sorted(right))
@@ -73,7 +80,7 @@ def _of_judged(name: str, found: Judged, text: str) -> list[Finding] | str:
             Finding(
                 edit.old,
                 line_of(edit.old),
-                "shape" if stuck or edit.words in {MISSING_T, NEEDLESS_T} else "derivative",
+                "shape" if stuck or edit.words in OF_SHAPES else "derivative",
                 line_of(edit.new),
                 words,
             )
@@ -82,7 +89,7 @@ def _of_judged(name: str, found: Judged, text: str) -> list[Finding] | str:
         told = _told(found)
         if told is None:
             return "not decided: finite differences do not tell"
-        if not repair.edits and len(repair.left) == len(found.ratios) and not any(told.values()):
+        if not repair.edits and len(repair.left) == len(found.ratios):
             return "not decided: its gradients are those of nothing that was tried"
         out += _unrepaired(name, found, told)
     return out
@@ -181,6 +188,11 @@ def _failure(found: Judged) -> str:
     assert found.stuck is not None
     return f"the backward pass fails where its forward pass runs: {found.stuck.error}"
 
+
+_ADDED = re.compile(
+    r"(?m)^\s*(?:\S+ *\+=|(\S+) *= *\1 *\+).*\b(?:lr|learning_rate|alpha|eta|rate|step_size)\b"
+)
+"""A step that is added to a parameter."""
 
 _TOLD = frozenset(
     (

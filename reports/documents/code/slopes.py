@@ -80,13 +80,20 @@ class Slope:
         interpreter = Interpreter(self.names, self.budget, edits)
         called: Any = function
         if self.kind is not None and function.kind != "static":
-            called = Bound(function, self.kind if function.kind == "class" else Instance(self.kind))
+            called = Bound(function, self._owner(interpreter) if function.kind == "" else self.kind)
         named = {self.flag: True} if flag and self.flag else {}
         try:
             return np.asarray(interpreter.call(called, [np.array(x)], named), dtype=float)
         except (Wants, *FAILS):
             found = [interpreter.call(called, [float(v)], named) for v in np.ravel(x)]
             return np.array(found, dtype=float).reshape(np.shape(x))
+
+    def _owner(self, interpreter: Interpreter) -> Instance:
+        """Returns an object of the class, as its defaults make it."""
+        assert self.kind is not None
+        init = self.kind.method("__init__")
+        defaults = init is None or not init.required
+        return interpreter.create(self.kind, [], {}) if defaults else Instance(self.kind)
 
     def claims(self, x: Any, edits: Edits = NO_EDITS) -> Any:
         """Returns what the derivative is claimed to be."""
@@ -168,6 +175,8 @@ def held(slope: Slope) -> Held | None:
     if np.shape(y) != np.shape(AT):
         return None
     true = (above - below) / (2 * STEP)
+    if not _is_elementwise(slope, y):
+        return None
     for of_output, at in ((False, AT), (True, y)):
         if _agree(slope, at, true, NO_EDITS):
             return Held(slope, True, of_output)
@@ -189,15 +198,14 @@ def held(slope: Slope) -> Held | None:
             if _agree(slope, at, true, {edit.old: edit.new}):
                 if not slope.flag or _same_function(slope, y, edit):
                     return Held(slope, False, of_output, edit)
-    return Held(slope, False) if _is_elementwise(slope, y) else None
+    return Held(slope, False)
 
 
 def _is_elementwise(slope: Slope, y: Any) -> bool:
-    """Whether each value of a function depends on one number, and the claim has as many."""
+    """Whether no value of a function depends on more than one number: a softmax is none."""
     other = AT.copy()
     other[0, 0] += 0.5
-    moved = slope.values(slope.function, other) != y
-    return int(np.sum(moved)) == 1 and np.shape(slope.claims(AT)) == np.shape(y)
+    return int(np.sum(slope.values(slope.function, other) != y)) <= 1
 
 
 def _agree(slope: Slope, at: Any, true: Any, edits: Edits) -> bool:

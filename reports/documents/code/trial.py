@@ -107,7 +107,17 @@ class Trial(Run):
     ) -> dict[Path, Any]:
         """Returns the gradients that the code claims, by their primals."""
         found = self.result(moved, cotangents, edits)
-        return {primal: found[path] for primal, path in self.pairs.items() if path in found}
+        return {
+            primal: _fitted(found[path], np.shape(self.primals[primal]), squeezes=self._squeezes)
+            for primal, path in self.pairs.items()
+            if path in found
+        }
+
+    @cached_property
+    def _squeezes(self) -> bool:
+        """Whether the code drops axes of length 1 on purpose."""
+        parts = [p for node in self.code() for p in ast.walk(node)]
+        return any(isinstance(p, ast.Attribute) and p.attr == "squeeze" for p in parts)
 
     def result(
         self, moved: Mapping[Path, Any], cotangents: Mapping[str, Any], edits: Edits = NO_EDITS
@@ -151,6 +161,18 @@ class Trial(Run):
 
     def _began(self, moved: Mapping[Path, Any], edits: Edits = NO_EDITS) -> State:
         return began(self.plan, self.names, copy.deepcopy(self._values), moved, edits)
+
+
+def _fitted(claim: Any, shape: tuple[int, ...], *, squeezes: bool) -> Any:
+    """Returns a claim in the shape of its primal where subtracting it keeps that shape.
+
+    (k) fits (1, k), and would make (k, k) of (k, 1): there it fits where it is squeezed on purpose.
+    """
+    same = np.size(claim) == np.prod(shape, dtype=int) and np.ndim(claim) < len(shape)
+    if not same or tuple(n for n in shape if n > 1) != tuple(n for n in claim.shape if n > 1):
+        return claim
+    keeps = np.broadcast_shapes(claim.shape, shape) == shape
+    return claim.reshape(shape) if keeps or squeezes else claim
 
 
 # ---------------------------------------------------------------- arguments for a plan
