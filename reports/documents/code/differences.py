@@ -77,7 +77,8 @@ def differenced(difference: Difference) -> Differenced | None:
     statements = [s for s in ast.walk(node) if isinstance(s, Simple)]
     names = {n.id: None for n in ast.walk(node) if isinstance(n, ast.Name)}
     material = Material(names=tuple(n for n in names if n not in {"np", "range", "numpy"})[:30])
-    edits = sorted((e for s in statements for e in edits_of(s, material)), key=lambda e: e.cost)
+    edits = [e for s in statements for e in edits_of(s, material)]
+    edits.sort(key=lambda e: (e.cost, isinstance(e.old, ast.Return), -e.old.lineno))
     for edit in edits:
         if _agrees(difference, form, {edit.old: edit.new}):
             return Differenced(difference, edit)

@@ -14,6 +14,7 @@ from reports.documents.code.experiment import Plan, began, ended
 from reports.documents.code.leaves import Path
 from reports.documents.code.limits import FAILS, Exhausted, Missing, NotReadable
 from reports.documents.code.losses import known_losses, output_of, own_losses
+from reports.documents.code.pairing import is_data
 from reports.documents.code.repair import Repair, repaired, unstuck
 from reports.documents.code.runs import STEP, Run, Truth, truth_of
 from reports.documents.code.solving import given, united
@@ -23,6 +24,7 @@ GUARDED = 1e-4
 """What an ε in a logarithm or a root, which the gradient leaves out, may change."""
 
 MOST_LOSSES = 8
+MOST_OTHERS = 2
 MOST_STEPS = 30_000
 """Steps that the last word of `gradcheck` on one backward pass may take."""
 
@@ -81,9 +83,35 @@ def judged(plan: Plan) -> Judged | None:
             return Judged(trial, truth, dict.fromkeys(trial.primals), None, repair, failed)
     if not found:
         return None
-    scaled = rescaled(max(own or wrong, key=_merit))
-    repair = repaired(scaled.run, scaled.truth, scaled.wrong)
-    return right[0] if right and repair.left else replace(scaled, repair=repair)
+    ordered = sorted(own or wrong, key=_merit, reverse=True)
+    first = _mended(ordered[0])
+    if is_mended(first):
+        return first
+    others = map(_mended, _elsewhere(ordered))
+    return right[0] if right else next(filter(is_mended, others), first)
+
+
+def is_mended(one: Judged) -> bool:
+    """Whether changes were found that make all right."""
+    return one.repair is not None and not one.repair.left
+
+
+def _mended(one: Judged) -> Judged:
+    """Returns a run with what makes it right, as far as anything does."""
+    scaled = rescaled(one)
+    return replace(scaled, repair=repaired(scaled.run, scaled.truth, scaled.wrong))
+
+
+def _elsewhere(ordered: Sequence[Judged]) -> list[Judged]:
+    """Returns the best runs on other arguments, where with the best no gradient is right."""
+    first = ordered[0]
+    if any(map(is_one, first.ratios.values())):
+        return []
+    others: dict[str, Judged] = {}
+    for one in ordered:
+        if isinstance(one.run, Trial):
+            others.setdefault(repr(one.run.specs), one)
+    return [one for one in others.values() if one is not first][:MOST_OTHERS]
 
 
 def _tried(plan: Plan, low: float) -> tuple[list[Judged], list[Stuck]]:
@@ -187,7 +215,9 @@ def _merit(one: Judged) -> tuple[bool, int, int]:
 def rescaled(one: Judged) -> Judged:
     """Returns a run with the loss times the factor that most gradients have."""
     loss = one.run.loss
-    if loss is None or loss.exact or uniform(one.ratios.values()) is not None:
+    if loss is None:
+        return _as_means(one)
+    if loss.exact or uniform(one.ratios.values()) is not None:
         return one
     factor = usual(one.ratios)
     wrong_factor = loss.own and any(is_one(factor / f) for f in (2.0, 0.5))
@@ -196,6 +226,17 @@ def rescaled(one: Judged) -> Judged:
     truth = one.truth.times(factor)
     ratios = {p: None if r is None else r / factor for p, r in one.ratios.items()}
     return replace(one, truth=truth, ratios=ratios)
+
+
+def _as_means(one: Judged) -> Judged:
+    """Returns a run with means over the samples where all parameters have them that have any."""
+    known = {p: r for p, r in one.ratios.items() if r is not None and not is_data(p)}
+    common = uniform(known.values())
+    if common is None or is_one(common) or settled_by(one.run, known) is None:
+        return one
+    slopes = {p: s if is_data(p) else common * s for p, s in one.truth.slopes.items()}
+    ratios = {p: 1.0 if p in known else r for p, r in one.ratios.items()}
+    return replace(one, truth=replace(one.truth, slopes=slopes), ratios=ratios)
 
 
 # ---------------------------------------------------------------- the verdict of gradcheck

@@ -118,9 +118,8 @@ def _functions(plan: Plan) -> Iterator[Function]:
                     yield method
     known = [n for n, v in plan.names.items() if isinstance(v, Function) and is_loss_name(n)]
     meant = [n for n in known if n in plan.backward.name]
-    for name in meant or known:
-        if plan.names[name].node is not plan.backward.node:
-            yield plan.names[name]
+    taken = [f.node for f in (plan.forward, plan.backward) if f is not None]
+    yield from (plan.names[n] for n in meant or known if plan.names[n].node not in taken)
 
 
 def _called(plan: Plan, function: Function, names: Names) -> Loss:

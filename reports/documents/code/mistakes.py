@@ -271,6 +271,12 @@ def _factors(node: ast.AST, material: Material) -> Iterator[Change]:
                 4,
             )
             if isinstance(node.op, ast.Mult):
+                match left:
+                    case ast.BinOp(op=ast.Mult(), left=first, right=second):
+                        words = f"the factor {shown(second)} * {shown(right)} does not belong there"
+                        yield lambda _, first=first: first, words, 4
+                    case _:
+                        pass
                 yield _inner("right"), f"the factor {shown(left)} does not belong there", 4
         case ast.BinOp(op=ast.Add(), left=left, right=right):
             yield _inner("left"), f"the term {shown(right)} does not belong there", 4

@@ -163,6 +163,8 @@ _SIZE = re.compile(
 def role(name: str) -> str:
     """Returns what an argument is by its name: data, weight, …; "" where that is not known."""
     p = plain(name)
+    if name == "V":  # where v is a velocity, or an input
+        return "weight"
     tables = (
         *((DATA, "data"), (HIDDEN, "hidden"), (TARGETS, "target"), (_RATES, "rate")),
         *((_GUARDS, "guard"), (_PENALTIES, "penalty"), (_COUNTS, "count"), (_BATCHES, "batch")),
