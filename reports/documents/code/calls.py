@@ -254,17 +254,6 @@ class Calls(Expressions):
         items = zip(*map(items_of, lists), strict=False)
         return small([self.call(function, list(item), {}) for item in items])
 
-    def _filtered(self, values: list[Any], named: dict[str, Any]) -> Any:
-        function, items = values
-        return [i for i in items_of(items) if self.truth(self.call(function, [i], {}))]
-
-    def _reduced(self, values: list[Any], named: dict[str, Any]) -> Any:
-        function, items, *start = values
-        found, *rest = [*start, *items_of(items)]
-        for item in rest:
-            found = self.call(function, [found, item], {})
-        return found
-
     def _ordered(self, values: list[Any], named: dict[str, Any]) -> Any:
         items, key = items_of(values[0]), named.get("key")
         if key is not None:
@@ -274,22 +263,10 @@ class Calls(Expressions):
             items = sorted(items)
         return items[::-1] if named.get("reverse") else items
 
-    def _along(self, values: list[Any], named: dict[str, Any]) -> Any:
-        function, axis, array = values
-        rows = np.moveaxis(np.asarray(array), axis, 0)
-        if rows.ndim != 2:
-            raise NotReadable("np.apply_along_axis of more than a matrix")
-        return np.moveaxis(
-            np.array([self.call(function, [row], {}) for row in rows.T]), 0, -1 if axis == 0 else 0
-        )
-
 
 _WITH_FUNCTIONS: Mapping[str, Callable[[Calls, list[Any], dict[str, Any]], Any]] = {
     "map": Calls._mapped,
-    "filter": Calls._filtered,
-    "reduce": Calls._reduced,
     "sorted": Calls._ordered,
-    "apply_along_axis": Calls._along,
 }
 """What takes functions of the document."""
 
