@@ -1,7 +1,7 @@
 """A training loop held against its loss: arguments for it, the loss, which parameters it moves."""
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from reports.documents.code.arguments import LAYOUTS, Names
-from reports.documents.code.conventions import settled_by
+from reports.documents.code.conventions import is_one, settled_by
 from reports.documents.code.flow import is_step, read
 from reports.documents.code.judging import Judged, rescaled
 from reports.documents.code.leaves import Path, fresh_value
@@ -37,40 +37,49 @@ def loop_judged(loop: Loop) -> Judged | None:
         NotReadable: it is beyond the whitelist.
     """
     reason: NotReadable | None = None
-    best: Judged | None = None
+    found: list[Judged] = []
     runs = False
     for layout in LAYOUTS if loop.function is not None else LAYOUTS[:4]:
-        names = Names(layout)
+        if runs and (loop.function is None or not layout.many):
+            break
         try:
-            training = _training(loop, names)
+            training = _training(loop, Names(layout))
         except NotReadable as error:
             reason = reason or error
             continue
         if training is None:
             continue
-        if not layout.many and runs:
-            break
         runs = True
-        found = list(_outcomes(training))
-        right = [one for one in found if one.convention is not None]
-        own = [one for one in found if one.run.loss is not None and one.run.loss.own]
-        if right and (right[0] in own or not own):
-            return right[0]
-        if found and best is None:
-            scaled = rescaled(max(own or found, key=_merit))
-            repair = repaired(scaled.run, scaled.truth, scaled.wrong)
-            best = right[0] if right and repair.left else replace(scaled, repair=repair)
-        if loop.function is None:
-            break
-    if best is None and reason is not None:
+        outcomes = list(_outcomes(training))
+        own = _own(outcomes)
+        if outcomes and outcomes[-1].convention is not None and own[-1:] in ([], outcomes[-1:]):
+            return outcomes[-1]
+        found += outcomes
+    if found:
+        return _best(found)
+    if reason is not None:
         raise reason
-    if best is None and runs:
+    if runs:
         raise NotReadable("which loss it goes down")
-    return best
+    return None
 
 
-def _merit(one: Judged) -> int:
-    return sum(r is not None for r in one.ratios.values())
+def _own(found: Sequence[Judged]) -> list[Judged]:
+    return [one for one in found if one.run.loss is not None and one.run.loss.own]
+
+
+def _best(found: Sequence[Judged]) -> Judged:
+    """Returns what explains a loop best: mended with its own loss, else right with a known one."""
+    scaled = rescaled(max(_own(found) or found, key=_merit))
+    repair = repaired(scaled.run, scaled.truth, scaled.wrong)
+    right = [one for one in found if one.convention is not None]
+    return right[0] if right and repair.left else replace(scaled, repair=repair)
+
+
+def _merit(one: Judged) -> tuple[int, int]:
+    """Returns how many gradients are multiples of the true ones, and how many are right."""
+    known = [r for r in one.ratios.values() if r is not None]
+    return len(known), sum(map(is_one, known))
 
 
 def _training(loop: Loop, names: Names) -> Training | None:

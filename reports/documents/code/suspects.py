@@ -156,7 +156,7 @@ def material_of(plan: Plan) -> Material:
         tuple(weights)[:8],
         tuple(own)[:20],
         tuple(keys)[:20],
-        factors_of(plan.backward.node),
+        tuple(dict.fromkeys(factor for f in functions for factor in factors_of(f.node))),
         {} if plan.forward is None else products_of(plan.forward.node),
         unused_in(plan.backward.node),
         flags=flags_of(plan.names),

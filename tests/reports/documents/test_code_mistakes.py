@@ -179,7 +179,46 @@ def backward(params, cache, X, Y):
     return {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}
 """
 
+FIT = """
+def fit(X, y, w, b, lr=0.1, epochs=100):
+    n = len(y)
+    for _ in range(epochs):
+        err = X.dot(w) + b - y
+        cost = (err ** 2).sum() / (2 * n)
+        gw = X.T.dot(err) / n
+        gb = err.sum() / n
+        w = w - lr * gw
+        b = b - lr * gb
+    return w, b
+"""
+ATTENTION = """
+def softmax(z):
+    e = np.exp(z - z.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+def attend_forward(Q, K, V):
+    a = softmax(Q @ K.T / np.sqrt(K.shape[1]))
+    return a @ V, (Q, K, V, a)
+
+def attend_backward(dout, cache):
+    Q, K, V, a = cache
+    dV = a.T @ dout
+    da = dout @ V.T
+    ds = a * (da - (da * a).sum(-1, keepdims=True)) / np.sqrt(K.shape[1])
+    dQ = ds @ K
+    dK = ds.T @ Q
+    return dQ, dK, dV
+"""
+
 PLANTED = {
+    "one bias": (
+        FIT,
+        [("dot(err) / n", "dot(err) / (2 * n)"), ("gb = err.sum() / n", "gb = err.sum()")],
+    ),
+    "attention": (
+        ATTENTION,
+        [("dV = a.T @ dout", "dV = a @ dout"), ("dK = ds.T @ Q", "dK = ds @ Q")],
+    ),
     "a step of a recurrent net": (
         RECURRENT,
         [("dWh = h_prev.T", "dWh = x.T"), ("(1 - h ** 2)", "(1 - h)"), ("da @ Wh.T", "da @ Wh")],
@@ -223,7 +262,7 @@ PLANTED = {
     ),
 }
 CASES = [
-    pytest.param(code, old, new, id=f"{name}: {new}")
+    pytest.param(code, old, new, id=f"{name}: {new.strip()}")
     for name, (code, mistakes) in PLANTED.items()
     for old, new in mistakes
 ]
@@ -245,7 +284,8 @@ def test_mistakes_are_found_at_their_line(code, old, new):
     assert code.count(old) == 1
     line = 3 + code[: code.index(old)].count("\n")
     flagged = [c for c in claims(code.replace(old, new)) if c.flagged]
-    assert line in {c.place.line for c in flagged}
+    assert {c.place.line for c in flagged} == {line}
+    assert all(c.right for c in flagged)
 
 
 def test_several_mistakes_are_undone_one_by_one():
