@@ -145,10 +145,8 @@ class _Reader:
         self.claims += claims
         self._checked += len(claims)
         self._statements += len(claims)
-        for source, block, reason in unread:
-            first = block.text.strip().partition("\n")[0]
-            self._unchecked.append((source.place(block.start), first, f"code: {reason}"))
-            self._statements += 1
+        self._unchecked += [(missed.place, missed.line, missed.reason) for missed in unread]
+        self._statements += len(unread)
         self.claims.sort(key=lambda c: (c.place.cell or 0, c.place.line, c.place.column))
 
     def _part(self, part: Part, source: Source) -> None:
