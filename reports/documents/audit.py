@@ -10,6 +10,7 @@ from reports.documents import layers
 from reports.documents.arithmetic import Judged, judge
 from reports.documents.claims import Audited, Claim, Coverage
 from reports.documents.code import code_claims
+from reports.documents.conventions import Conventions, conventions
 from reports.documents.derivatives import derivative_claims
 from reports.documents.environment import Environment
 from reports.documents.extract import Code, Formula, Heading, Part, Prose, Unterminated, extract
@@ -18,7 +19,6 @@ from reports.documents.places import quoted
 from reports.documents.settings import (
     activations,
     begins_run,
-    conventions,
     function_names,
     read_code,
     read_prose,
@@ -27,7 +27,7 @@ from reports.documents.settings import (
 )
 from reports.documents.slopes import slope_claims
 from reports.documents.source import Place, Source, read
-from reports.documents.statements import Conventions, statements, with_variances
+from reports.documents.statements import statements, with_variances
 from reports.documents.tree import Chain
 from reports.documents.update_rules import rule_claims
 

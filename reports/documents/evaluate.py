@@ -26,6 +26,7 @@ from reports.documents.tree import (
     Times,
     Transposed,
     Words,
+    replaced,
     walk,
 )
 from reports.documents.values import Mask, NotEvaluable, Numbers, Quantity, ShapeClash, quantity
@@ -221,6 +222,9 @@ def _times(node: Times, context: Context) -> Quantity:
     a, b = evaluate(node.left, context), evaluate(node.right, context)
     if not a.shape or not b.shape:
         return values.hadamard(a, b)
+    regrouped = None if values.same_shape(a, b) else _regrouped(node)
+    if regrouped is not None:
+        return evaluate(regrouped, context)
     if node.kind == "hadamard":
         if context.reading.product == "loose" and _vectors(a, b):
             a, b = values.listed(a), values.listed(b)
@@ -250,6 +254,18 @@ def _times(node: Times, context: Context) -> Quantity:
     if product == "inner":
         return values.inner(a, b)
     return values.outer(b, a) if _vectors(a, b) else values.matmul(b, a)
+
+
+def _regrouped(node: Times) -> Times | None:
+    """Returns (a ⊙ b) c for a ⊙ b c, which is meant where a and b c differ in shape."""
+    right = node.right
+    if node.kind not in {"hadamard", "star"} or not isinstance(right, Times):
+        return None
+    first = right
+    while isinstance(first.left, Times):
+        first = first.left
+    start = replace(node, right=first.left)
+    return replaced(right, first, replace(first, left=start))  # type: ignore[return-value]
 
 
 def _loose(node: Times, a: Quantity, b: Quantity) -> Quantity:

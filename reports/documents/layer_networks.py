@@ -355,10 +355,10 @@ def _spelled(node: Node, last: int) -> Node:
 def renumbered(text: str, last: int) -> str:
     """Returns words with the layers by their numbers again, and dZ for ∂L/∂Z.
 
-    >>> renumbered("W^Lᵀ ∂L/∂Z^L g′(Z^L-1)", 2)
+    >>> renumbered("W^Lᵀ ∂L/∂Z^L g′(Z^{L-1})", 2)
     'W^2ᵀ dZ^2 g′(Z^1)'
     """
     if not last:
         return text
-    text = re.sub(r"\^L(?:-(\d))?", lambda m: f"^{last - int(m[1] or 0)}", text)
+    text = re.sub(r"\^(?:L|\{L-(\d)\})", lambda m: f"^{last - int(m[1] or 0)}", text)
     return re.sub(r"∂L/∂([ZzAaWwBb]\^)", r"d\1", text)

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from reports.documents.tree import Product
+
 FUNCTIONS: Mapping[str, str] = {
     **{name: name for name in ("exp", "tanh", "sin", "cos", "sqrt", "softmax", "max", "min")},
     "log": "log",
@@ -38,6 +40,10 @@ LOSSES = frozenset(
 )
 """Symbols whose parenthesis lists what they depend on."""
 
+WEIGHTS = frozenset("WwUbB")
+ROLES_OF_WEIGHTS = frozenset("QKVOX")
+"""Superscripts that tell weights apart, as in W^Q, and are no powers."""
+
 WORDS = frozenset(
     ("net", "out", "target", "input", "output", "loss", "Loss", "cost", "error", "grad", "lr")
 ) | {"MSE", "CE", "BCE", "new", "old", "sigmoid", "softmax", "relu", "ReLU", "tanh", "mean"}
@@ -65,7 +71,7 @@ GREEK = frozenset(
 SAME = {"varepsilon": "epsilon", "varphi": "phi", "vartheta": "theta", "varsigma": "sigma"}
 """Letters that differ in looks only."""
 
-PRODUCTS = {
+PRODUCTS: Mapping[str, Product] = {
     "cdot": "dot",
     "bullet": "dot",
     "times": "cross",
@@ -89,31 +95,31 @@ RELATIONS = {
     "cong": "≈",
     "doteq": "≈",
     "thickapprox": "≈",
-    "sim": "other",
+    "sim": "remark",
     "<": "other",
     ">": "other",
     "le": "other",
     "leq": "other",
     "ge": "other",
     "geq": "other",
-    "ne": "other",
-    "neq": "other",
-    "in": "other",
-    "propto": "other",
+    "ne": "remark",
+    "neq": "remark",
+    "in": "remark",
+    "propto": "remark",
     "ll": "other",
     "gg": "other",
-    "to": "other",
-    "rightarrow": "other",
-    "mapsto": "other",
-    "subset": "other",
-    "longrightarrow": "other",
+    "to": "remark",
+    "rightarrow": "remark",
+    "mapsto": "remark",
+    "subset": "remark",
+    "longrightarrow": "remark",
     "lt": "other",
     "gt": "other",
-    "xrightarrow": "other",
+    "xrightarrow": "remark",
     "leqslant": "other",
     "geqslant": "other",
-    "notin": "other",
-    "stackrel": "other",
+    "notin": "remark",
+    "stackrel": "remark",
 }
 COMPARISONS = {"=": "=", "<": "<", ">": ">", "lt": "<", "gt": ">"} | {
     **dict.fromkeys(("neq", "ne", "not="), "≠"),

@@ -5,7 +5,7 @@ from abc import abstractmethod
 from dataclasses import replace
 
 from reports.documents.cursor import Cursor
-from reports.documents.notation import FUNCTIONS, LOSSES, NAMED
+from reports.documents.notation import FUNCTIONS, LOSSES, NAMED, ROLES_OF_WEIGHTS, WEIGHTS
 from reports.documents.tokens import NotRead, Token
 from reports.documents.tokens_read import flat
 from reports.documents.tree import (
@@ -131,9 +131,11 @@ class Scripts(Cursor):
             return None if inner is None else Transposed(span, inner)
         if node.base == "e":
             return None
+        if node.base in WEIGHTS and (text in ROLES_OF_WEIGHTS or re.fullmatch("[a-z]{2}", text)):
+            return replace(node, sup=node.sup + text, span=span)
         if re.fullmatch(r"[lL](?:[-+]\d)?", text):
             return replace(node, sup=node.sup + text, span=span)
-        if node.base in self._indexed and re.fullmatch(r"\d|" + _INDEX.pattern, text):
+        if node.base in self._conventions.indexed and re.fullmatch(r"\d|" + _INDEX.pattern, text):
             return replace(node, sup=node.sup + text, span=span)
         if re.search(r"[A-Za-z]{3,}", text) and re.fullmatch(r"[\w-]+", text):
             return replace(node, mark=node.mark + text, span=span)

@@ -182,7 +182,8 @@ class Words(Node):
     text: str
 
 
-Relation = Literal["=", ":=", "≈", "other"]
+Relation = Literal["=", ":=", "≈", "other", "remark"]
+"""How sides are joined; "other" is a comparison, "remark" says nothing of values: x ∈ ℝ."""
 
 
 @dataclass(frozen=True)
