@@ -24,10 +24,12 @@ from reports.documents.settings import (
     read_prose,
     read_role,
     read_tables,
+    speaks_of_symmetry,
 )
 from reports.documents.slopes import slope_claims
 from reports.documents.source import Place, Source, read
 from reports.documents.statements import statements, with_variances
+from reports.documents.targets import spelled_out
 from reports.documents.tree import Chain
 from reports.documents.update_rules import rule_claims
 
@@ -84,6 +86,8 @@ class _Reader:
         self._unchecked: list[tuple[Place, str, str]] = []
         self._text = text
         self._environment.functions_named = function_names(text)
+        self._environment.vectors = self._conventions.vectors
+        self._environment.symmetric = speaks_of_symmetry(text)
         formulas_read = [
             (id(part), statements(part.text, part.start, self._conventions))
             for _, parts in self._parts
@@ -125,6 +129,7 @@ class _Reader:
             activations=(activation,),
             explains=False,
             functions_named=self._environment.functions_named,
+            vectors=self._environment.vectors,
         )
         trial.read()
         return sum(claim.verdict in {"ok", "inherited"} for claim in trial.claims)
@@ -173,14 +178,18 @@ class _Reader:
         if chains and _SCALE.match(source.text, part.end):
             chains = [*chains[:-1], replace(chains[-1], enumerates=True)]
         for chain in chains:
-            self._statements += len(chain.links) > 1 or bool(chain.unread)
-            if read_role(part, chain, source, self._environment):
-                continue
-            try:
-                judged = self._judged(chain, part, source)
-            except RecursionError:
-                judged = Judged(reason="its definitions are nested too deep")
-            self._count(judged, chain, source)
+            for each in spelled_out(chain, self._environment):
+                self._statement(each, part, source)
+
+    def _statement(self, chain: Chain, part: Formula, source: Source) -> None:
+        self._statements += len(chain.links) > 1 or bool(chain.unread)
+        if read_role(part, chain, source, self._environment):
+            return
+        try:
+            judged = self._judged(chain, part, source)
+        except RecursionError:
+            judged = Judged(reason="its definitions are nested too deep")
+        self._count(judged, chain, source)
 
     def _judged(self, chain: Chain, part: Formula, source: Source) -> Judged:
         """Returns the verdicts of arithmetic, and of derivatives where arithmetic is right."""

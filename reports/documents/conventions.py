@@ -12,12 +12,18 @@ class Conventions:
     Attributes:
         indexed: the names whose numeric superscript is a layer.
         macros: \newcommand: the number of arguments and the body.
+        vectors: the small letters that are set in bold, or with an arrow.
+        called: the losses of which the document says what they depend on, as J(w).
+        applied: the letters that it uses for functions, each with the names of its argument.
         compounds: the names that δ or Δ makes another one of, as δ h_t for ∂L/∂h_t.
     """
 
     indexed: frozenset[str] = frozenset()
     macros: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     compounds: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    vectors: frozenset[str] = frozenset()
+    called: frozenset[str] = frozenset()
+    applied: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 _LAYERED = ("W", "w", "b", "a", "z", "A", "Z", "h", "delta", "net", "out", "o")
@@ -47,6 +53,32 @@ def _compounds(formulas: Sequence[str]) -> Mapping[str, frozenset[str]]:
     return found if alone else {**found, "Delta": ANY}
 
 
+_BOLD = re.compile(
+    r"\\(?:mathbf|boldsymbol|bm|vec|pmb|bold|textbf)\s*\{?\s*(\\[a-z]+|[a-z])\s*(?:\}|(?![A-Za-z]))"
+)
+
+
+_APPLIED = re.compile(
+    r"(?:^|\\\\|[,，;&$]|\\q?quad)\s*([A-Za-z]|\\[a-z]+)'?\s*(?:\\left)?\(\s*(\\[a-z]+|[a-z])\s*"
+    r"(?:\\right)?\)\s*&?\s*="
+)
+
+
+def _applied(formulas: Sequence[str]) -> Mapping[str, frozenset[str]]:
+    """Returns the letters of functions: s(x) = … says that s is one of x."""
+    found: dict[str, frozenset[str]] = {}
+    for formula in formulas:
+        for match in _APPLIED.finditer(formula):
+            name, argument = match[1].lstrip("\\"), match[2].lstrip("\\")
+            found[name] = found.get(name, frozenset()) | {argument}
+    return found
+
+
+_CALLED = re.compile(
+    r"([A-Z])\}?(?:\\left)?\((?:\\mathbf|\\boldsymbol|\\bm)?\s*\{?(?:\\[a-z]+|[a-zA-Z])\}?(?:_\w)?\s*[,;)]"
+)
+
+
 def conventions(formulas: Sequence[str], text: str) -> Conventions:
     """Returns the notation that all formulas of a document share."""
     bases = set()
@@ -59,4 +91,7 @@ def conventions(formulas: Sequence[str], text: str) -> Conventions:
     macros = {m[1]: (int(m[2] or 0), m[3]) for m in _MACRO.finditer(text)}
     macros |= {m[1]: (0, m[2]) for m in _DEF.finditer(text)}
     macros |= {m[1]: (0, rf"\operatorname{{{m[2]}}}") for m in _OPERATOR.finditer(text)}
-    return Conventions(indexed, macros, _compounds(formulas))
+    vectors = frozenset(m[1].lstrip("\\") for f in formulas for m in _BOLD.finditer(f))
+    called = frozenset(m[1] for formula in formulas for m in _CALLED.finditer(formula))
+    compounds = _compounds(formulas)
+    return Conventions(indexed, macros, compounds, vectors, called, _applied(formulas))

@@ -1,6 +1,6 @@
 """What a document has said so far: values of names in all their versions, definitions, settings."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Literal
@@ -74,13 +74,22 @@ class Definition:
     words: str = ""
 
 
+@dataclass(frozen=True, eq=False)
+class Function:
+    """A function that the document defines: the keys of its arguments, and what it gives."""
+
+    parameters: tuple[str, ...]
+    tree: Node
+
+
 @dataclass(eq=False)
 class Environment:
     """Everything that the document has said up to where it is read."""
 
     entries: dict[str, list[Entry]] = field(default_factory=dict)
     definitions: dict[str, list[Definition]] = field(default_factory=dict)
-    functions: dict[str, tuple[str, Node]] = field(default_factory=dict)
+    functions: dict[str, Function] = field(default_factory=dict)
+    arguments: dict[str, tuple[Symbol, ...]] = field(default_factory=dict)
     activations: tuple[str, ...] = ("sigmoid",)
     explains: bool = True
     shown: dict[str, float] = field(default_factory=dict)
@@ -93,6 +102,8 @@ class Environment:
     at: Place = field(default_factory=lambda: Place(1, 1))
     chapter: int = 0
     forms: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    vectors: frozenset[str] = frozenset()
+    symmetric: bool = False
 
     def enter(self, level: int, heading: str) -> None:
         """Begins a section under a heading: those of its level and below end."""
@@ -140,6 +151,16 @@ class Environment:
         key = key_of(chain.links[0].node)
         if key in self.entries:
             self.entries[key][-1] = replace(self.entries[key][-1], wrong=True)
+
+    def kind(self, symbol: Symbol) -> str | None:
+        """Returns whether a name is a number, column, row, list or matrix, where that is known."""
+        known = self.versions(symbol)
+        if known:
+            shape = known[0].value.shape
+            kinds = {0: "number", 1: "list", 2: "matrix"}
+            line = len(shape) == 2 and 1 in shape
+            return ("row" if shape[0] == 1 else "column") if line else kinds[len(shape)]
+        return "vector" if symbol.base in self.vectors else None
 
     def versions(self, node: Node) -> list[Entry]:
         """Returns the values that a name may have here, the likeliest first."""
@@ -262,17 +283,32 @@ class Environment:
 
     def _defined(self, call: Call, context: Context) -> Quantity | None:
         """Returns the value of a function that the document defines itself."""
-        name = call.name + "'" * call.prime
-        if name not in self.functions or len(call.arguments) != 1 or context.reading.sigma:
+        own = self.functions.get(call.name + "'" * call.prime)
+        plain = self.functions.get(call.name)
+        sloped = own is None and call.prime == 1 and len(call.arguments) == 1
+        function = plain if sloped else own
+        if function is None or len(call.arguments) != len(function.parameters):
             return None
-        parameter, tree = self.functions[name]
-        argument = evaluate(call.arguments[0], context)
-        if argument.shape and name.rstrip("'") not in {"sigma", "f", "g", "phi", "sigmoid"}:
+        if context.reading.sigma:
             return None
+        given = [evaluate(argument, context) for argument in call.arguments]
+        if any(q.shape for q in given) and call.name not in _BY_ENTRIES:
+            return None
+        if sloped:
+            return values.sloped(lambda q: self._applied(function, [q], context), given[0])
+        return self._applied(function, given, context)
+
+    def _applied(self, function: Function, given: Sequence[Quantity], context: Context) -> Quantity:
+        """Returns the value of a function of the document."""
+        held = dict(zip(function.parameters, given, strict=True))
         outer = context.look
-        look = lambda node: argument if key_of(node) == parameter else outer(node)  # noqa: E731
+
+        def look(node: Node) -> Quantity | None:
+            found = held.get(key_of(node) or "")
+            return outer(node) if found is None else found
+
         inner = replace(context, look=look, defined=lambda c, x: None, bar=lambda number: 0.0)
-        return evaluate(tree, inner)
+        return evaluate(function.tree, inner)
 
     def learn(self, text: str, bar: float, *, given: bool) -> None:
         """Remembers a literal: as given and exact, or as a result with what rounding left open."""
@@ -280,6 +316,10 @@ class Environment:
             self.given.add(text)
         else:
             self.shown[text] = max(bar, self.shown.get(text, 0.0))
+
+
+_BY_ENTRIES = frozenset(("sigma", "f", "g", "phi", "sigmoid"))
+"""Functions that are taken of every entry, also where the document says what they are."""
 
 
 def key_of(node: Node) -> str | None:

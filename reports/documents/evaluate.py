@@ -297,6 +297,8 @@ def _power(base: Node, exponent: Node, context: Context) -> Quantity:
     a = evaluate(base, context)
     two = not b.shape and float(b.value) == 2
     if a.shape and not a.is_vector and not two:
+        if float(b.value) == -1:
+            return values.inverse(a)
         raise NotEvaluable("a power of a matrix")
     return values.power(a, b)
 
@@ -324,9 +326,13 @@ def _call(node: Call, context: Context) -> Quantity:
     if name in {"sum", "mean"}:
         total = quantity(np.sum(a.value), np.sum(a.bar))
         return total if name == "sum" else values.divide(total, quantity(max(a.value.size, 1)))
+    if name in {"trace", "det"}:
+        return values.trace(a) if name == "trace" else values.determinant(a)
     if name == "diag":
-        if a.value.ndim == 0 or not a.is_vector:
-            raise NotEvaluable("diag of something other than a vector")
+        if not a.shape:
+            raise NotEvaluable("diag of a number")
+        if not a.is_vector:
+            return quantity(np.diag(a.value), np.diag(a.bar))
         return quantity(np.diag(values.flat(a)), np.diag(a.bar.reshape(-1)))
     if name in ELEMENTWISE:
         return values.mapped(ELEMENTWISE[name], a)

@@ -33,6 +33,7 @@ from reports.documents.scripts import Scripts
 from reports.documents.tokens import NotRead, Token
 from reports.documents.tokens_read import (
     CLOSERS,
+    called_with,
     closes,
     differential,
     flat,
@@ -58,6 +59,7 @@ from reports.documents.tree import (
     Symbol,
     Times,
     Words,
+    walk,
 )
 
 DEEPEST = 40
@@ -321,7 +323,7 @@ class Parser(Brackets, Scripts):
             raise NotRead("a mixed derivative is not understood", self._span(start))
         wrt = self._parsed(bottom[differential(bottom) :])
         if len(top) == differential(top):
-            return Derivative(self._span(start), self._factor(), wrt)
+            return Derivative(self._span(start), called_with(self._tight_term(), wrt), wrt)
         of = self._parsed(top[differential(top) :])
         return Derivative(self._span(start), of, wrt)
 
@@ -334,7 +336,10 @@ class Parser(Brackets, Scripts):
         if self._is("_"):
             self._take()
             wrt = self._parsed(self._group())
-        return Derivative(self._span(start), self._factor(), wrt)
+        body = self._factor()
+        if not any(isinstance(n, Symbol) for n in walk(body)):  # ∇ ½ ‖…‖²
+            body = Times(self._span(start), body, self._tight_term(), "juxtaposed")
+        return Derivative(self._span(start), body, wrt)
 
     def _accent(self, accent: str, start: int) -> Node:
         inner = self._parsed(self._group())
@@ -358,6 +363,8 @@ class Parser(Brackets, Scripts):
         words = flat(self._group())
         if re.fullmatch(r"[^\W\d_][\w-]*", words):
             return self._name(words, self._span(span[0]))
+        if re.fullmatch(r"\d+(\.\d+)?", words):
+            return number_of(Token("number", words, self._span(span[0])))
         raise NotRead(f"the words “{words}” stand where a value should", span)
 
     def _root(self, start: int) -> Node:

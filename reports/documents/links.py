@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from reports.documents import display
-from reports.documents.environment import Environment, key_of
+from reports.documents.environment import Environment
 from reports.documents.evaluate import Context, evaluate
 from reports.documents.readings import BENIGN, PLAIN, ROUNDED, Reading
 from reports.documents.tree import (
@@ -65,9 +65,7 @@ def side(link: Link) -> Side:
 
 def subject(chain: Chain) -> Node | None:
     """Returns the name that a chain is about: its first side, if that is a name."""
-    if len(chain.links) < 2 or key_of(chain.links[0].node) is None:
-        return None
-    node = chain.links[0].node
+    node = chain.links[0].node if len(chain.links) > 1 else None
     return node if isinstance(node, (Symbol, Derivative)) else None
 
 
@@ -118,9 +116,18 @@ def _is_condition(left: Link, right: Link, chain: Chain) -> bool:
     if side(left) != "symbolic" or side(right) != "literal":
         return False
     node = subject(chain)
+    if _is_applied(left.node):
+        return False
     if node is None or left is chain.links[0]:
         return True
     return isinstance(node, Symbol) and isinstance(left.node, Symbol)
+
+
+def _is_applied(node: Node) -> bool:
+    """Whether a function is taken at one point of several, as f(x_0) and f′(θ_2) are."""
+    if not isinstance(node, Call):
+        return False
+    return all(isinstance(a, Symbol) and a.sub.isdecimal() for a in node.arguments)
 
 
 def _has_figures(link: Link | None) -> bool:

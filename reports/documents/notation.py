@@ -22,6 +22,9 @@ FUNCTIONS: Mapping[str, str] = {
     "RELU": "relu",
     "Tanh": "tanh",
     "diag": "diag",
+    "Diag": "diag",
+    "det": "det",
+    **dict.fromkeys(("tr", "Tr", "trace", "Trace", "trace"), "trace"),
     "sign": "sign",
     "sgn": "sign",
     "sech": "sech",
@@ -36,7 +39,7 @@ NAMED = frozenset(("f", "g", "sigma", "phi", "psi", "varphi", "varsigma", "S", "
 """Symbols that are functions where an opening parenthesis follows."""
 
 LOSSES = frozenset(
-    ("L", "E", "J", "C", "ell", "loss", "Loss", "cost", "Cost", "MSE", "CE", "BCE", "error")
+    ("L", "LL", "E", "J", "C", "ell", "loss", "Loss", "cost", "Cost", "MSE", "CE", "BCE", "error")
 )
 """Symbols whose parenthesis lists what they depend on."""
 
@@ -45,7 +48,7 @@ ROLES_OF_WEIGHTS = frozenset("QKVOX")
 """Superscripts that tell weights apart, as in W^Q, and are no powers."""
 
 WORDS = frozenset(
-    ("net", "out", "target", "input", "output", "loss", "Loss", "cost", "error", "grad", "lr")
+    ("LL", "net", "out", "target", "input", "output", "loss", "Loss", "cost", "error", "grad", "lr")
 ) | {"MSE", "CE", "BCE", "new", "old", "sigmoid", "softmax", "relu", "ReLU", "tanh", "mean"}
 """Letters in a row that are one name, and no product."""
 
@@ -152,7 +155,6 @@ UNREADABLE: Mapping[str, str] = {
     "prod": "a product over an index",
     "mathbb{E}": "an expectation",
     "arg": "an argument of a maximum",
-    "det": "a determinant",
     "binom": "a binomial",
     "oint": "an integral",
     "iint": "an integral",

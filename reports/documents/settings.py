@@ -59,6 +59,16 @@ def function_names(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
+_SYMMETRY = re.compile(
+    r"(?i)symmetric|covariance|hessian|definite|对称|协方差|黑塞|海森|正定|散度矩阵"
+)
+
+
+def speaks_of_symmetry(text: str) -> bool:
+    """Whether a text speaks of matrices that are symmetric."""
+    return bool(_SYMMETRY.search(text))
+
+
 _RUN = re.compile(
     r"(?i)example|sample|row|iteration|epoch|case|round|second|another|data|exercise|question"
     r"|样本|示例|例|迭代|轮|第[二三四五]|练习|数据"

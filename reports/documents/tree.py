@@ -5,7 +5,7 @@ numbers keep the digits with which they were written.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 Span: TypeAlias = tuple[int, int]
@@ -46,12 +46,14 @@ class Symbol(Node):
         sub: its subscript without blanks and braces.
         sup: its superscript, where that is an index and no power.
         mark: a decoration that tells versions apart: "new", "+", "*", "'".
+        listed: the names in the parenthesis behind it, on which it depends: w of J(w).
     """
 
     base: str
     sub: str = ""
     sup: str = ""
     mark: str = ""
+    listed: tuple["Symbol", ...] = field(default=(), compare=False, repr=False)
 
     @property
     def key(self) -> str:

@@ -1,0 +1,85 @@
+"""Stated derivatives without figures: identities of matrices, sums over samples, activations."""
+
+import pytest
+
+from reports.documents import audit_text
+
+MATRICES = r"Let $\mathbf{x}, \mathbf{a}$ be columns. "
+NETWORK = r"$z = Wx + b$, $L = \frac12\|z - t\|^2$. "
+LINEAR = r"$J(w) = \frac{1}{2n}\|Xw - y\|^2 + \frac{\lambda}{2}\|w\|^2$. "
+SUMS = r"$J = \frac{1}{2n}\sum_{i=1}^{n}(w^\top x_i - y_i)^2$. "
+LOGISTIC = r"$h = \sigma(Xw)$, $L = -\sum_i (y_i\log h_i + (1-y_i)\log(1-h_i))$. "
+SOFTMAX = r"$Z = XW$, $P = \text{softmax}(Z)$, $L = -\sum_i \sum_k Y_{ik}\log P_{ik}$. "
+
+# what is said before, the left side, what is right, what is wrong
+DERIVATIVES = [
+    (MATRICES, r"\frac{\partial\, \mathbf{a}^T\mathbf{x}}{\partial\mathbf{x}}",
+     r"\mathbf{a}", r"\mathbf{x}"),
+    (MATRICES, r"\frac{\partial\, \mathbf{x}^T A\mathbf{x}}{\partial\mathbf{x}}",
+     r"(A + A^T)\mathbf{x}", r"2A\mathbf{x}"),
+    (MATRICES, r"\nabla_{\mathbf{x}} \tfrac12\|A\mathbf{x} - \mathbf{a}\|^2",
+     r"A^T(A\mathbf{x} - \mathbf{a})", r"A(A\mathbf{x} - \mathbf{a})"),
+    ("", r"\frac{\partial \operatorname{tr}(AB)}{\partial A}", "B^T", "B"),
+    ("", r"\frac{\partial}{\partial X}\operatorname{tr}(AXB)", "A^T B^T", "B^T A^T"),
+    ("", r"\frac{\partial \log\det X}{\partial X}", r"X^{-\top}", "X^{-1}"),
+    (NETWORK, r"\frac{\partial L}{\partial W}", r"(z - t)x^T", r"x(z - t)^T"),
+    (NETWORK, r"\frac{\partial L}{\partial x}", r"W^T(z - t)", r"W(z - t)"),
+    (LINEAR, r"\nabla J(w)", r"\frac1n X^T(Xw - y) + \lambda w", r"X^T(Xw - y) + \lambda w"),
+    (LINEAR, r"\nabla J(w)", r"\frac1n X^T(Xw - y) + \lambda w", r"\frac1n X(Xw - y) + \lambda w"),
+    (LINEAR, r"\nabla J(w)", r"\frac1n X^T(Xw - y) + \lambda w",
+     r"\frac1n X^T(Xw - y) + 2\lambda w"),
+    (SUMS, r"\frac{\partial J}{\partial w}", r"\frac1n\sum_{i=1}^n (w^T x_i - y_i)x_i",
+     r"\frac1n\sum_{i=1}^n (w^T x_i - y_i)"),
+    (LOGISTIC, r"\frac{\partial L}{\partial w}", r"X^T(h - y)", r"X(h - y)"),
+    (LOGISTIC, r"\frac{\partial L}{\partial w}", r"X^T(h - y)", r"X^T(y - h)"),
+    (SOFTMAX, r"\frac{\partial L}{\partial W}", r"X^T(P - Y)", r"(P - Y)X^T"),
+    # activations
+    ("", r"\frac{d}{dx}\sigma(x)", r"\sigma(x)(1 - \sigma(x))", r"\sigma(x)(1 + \sigma(x))"),
+    (r"$s(x) = x\sigma(x)$. ", "s'(x)",
+     r"s(x) + \sigma(x)(1 - s(x))", r"s(x) + s(x)(1 - \sigma(x))"),
+    (r"$\text{ELU}(x) = \begin{cases} x & x > 0 \\ \alpha(e^x - 1) & x \le 0 \end{cases}$. ",
+     r"\text{ELU}'(x)", r"\begin{cases} 1 & x > 0 \\ \alpha e^x & x \le 0 \end{cases}",
+     r"\begin{cases} 1 & x > 0 \\ \alpha x & x \le 0 \end{cases}"),
+    ("", r"\frac{d}{dx}\left[x^2 e^{-x}\right]", r"(2x - x^2)e^{-x}", r"(2x + x^2)e^{-x}"),
+    (r"$f(x, y) = x^2 y$. ", r"\nabla f", r"(2xy, x^2)", r"(2xy, y^2)"),
+    (r"$f(\theta) = 2\theta^2$, 梯度 ", r"g = \nabla f(\theta)", r"4\theta", r"2\theta"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "left", "right", "wrong"), DERIVATIVES)
+def test_derivatives(before, left, right, wrong):
+    audited = audit_text(f"{before}$${left} = {right}$$")
+    assert not audited.flagged
+    assert any(claim.kind == "derivative" for claim in audited.claims)
+    assert any(
+        claim.kind == "derivative" for claim in audit_text(f"{before}$${left} = {wrong}$$").flagged
+    )
+
+
+AT_POINTS = [
+    (r"$f(x) = x^3 - 2x$, $x_0 = 2$, $f'(x_0) = {}$", 10, 11),
+    (r"$f(x) = x^3 - 2x$, $x_0 = 2$, $\nabla f(x_0) = {}$", 10, 11),
+    (r"$f(x, y) = x^2 y$, $f(3, 2) = {}$", 18, 12),
+]
+
+
+@pytest.mark.parametrize(("text", "right", "wrong"), AT_POINTS)
+def test_functions_and_slopes_at_points(text, right, wrong):
+    assert not audit_text(text.replace("{}", str(right))).flagged
+    assert audit_text(text.replace("{}", str(wrong))).flagged
+
+
+QUIET = [
+    r"$A$ is symmetric. $$\frac{\partial\, (x^T A x)}{\partial x} = 2A x$$",
+    r"$f(x) = x^2$ has its minimum where $f'(x) = 0$.",
+    r"$\frac{d}{dx}\zeta(x) = \sigma(x)$",  # a function that is not known
+    r"$z = Wx$ $$\frac{\partial L}{\partial x} ="
+    r" \frac{\partial z}{\partial x}\frac{\partial L}{\partial z}$$",
+    r"$a = xy$, $b = a + z$, $y = 3x$" + "\n\n## Another graph\n\n" + r"$c = ab$, $a = xy$. "
+    r"$$\frac{\partial c}{\partial x} = b y$$",  # y is another one here
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", QUIET)
+def test_not_accused(text):
+    assert not audit_text(text).flagged
