@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -16,6 +17,8 @@ from reports.documents.environment import Environment
 from reports.documents.extract import Code, Formula, Heading, Part, Prose, Unterminated, extract
 from reports.documents.figures import array_claims, figure_claims
 from reports.documents.places import quoted
+from reports.documents.readings import PLAIN
+from reports.documents.repair import attempt
 from reports.documents.settings import (
     activations,
     begins_run,
@@ -30,7 +33,7 @@ from reports.documents.slopes import slope_claims
 from reports.documents.source import Place, Source, read
 from reports.documents.statements import statements, with_variances
 from reports.documents.targets import spelled_out
-from reports.documents.tree import Chain
+from reports.documents.tree import Chain, Transposed, walk
 from reports.documents.update_rules import rule_claims
 
 
@@ -97,6 +100,9 @@ class _Reader:
         chains = with_variances([chain for _, found in formulas_read for chain in found])
         ordered = iter(chains)
         self._chains = {key: list(islice(ordered, len(found))) for key, found in formulas_read}
+        self._environment.minds_orientation = any(
+            isinstance(n, Transposed) for c in chains for link in c.links for n in walk(link.node)
+        )
         self._layers = layers.conventions(chains, layers.smooth(activations(text)))
 
     def _read_formulas(self) -> None:
@@ -206,13 +212,29 @@ class _Reader:
         inline = not part.display and len(chain.links) == 2
         judged = judge(chain, self._environment, source, inline=inline)
         if any(claim.flagged for claim in judged.claims):
-            return replace(judged, claims=(*judged.claims, *(c for c in derived if c.flagged)))
-        derived += figure_claims(chain, before, source, said, bar=judged.bar)
+            wrong = (*judged.claims, *(claim for claim in derived if claim.flagged))
+            self._correct(chain, wrong)
+            return replace(judged, claims=wrong)
+        if not any(claim.verdict == "inherited" for claim in judged.claims):
+            derived += figure_claims(chain, before, source, said, bar=judged.bar)
         wrong = tuple(claim for claim in derived if claim.flagged)
         if wrong:
-            self._environment.mark_wrong(chain)
+            self._correct(chain, wrong)
             return Judged(wrong)
         return judged if judged.claims or not derived else Judged(tuple(derived[-1:]))
+
+    def _correct(self, chain: Chain, wrong: Sequence[Claim]) -> None:
+        """Remembers what is right in the place of a wrong statement: others follow from it."""
+        known = [c.correction for c in wrong if c.correction is not None]
+        trees = [c.tree for c in known if c.tree is not None]
+        values = [c.value for c in known if c.value is not None]
+        if not wrong:
+            return
+        value = values[0] if values else None
+        if value is None and trees:
+            right = self._environment.corrected() or self._environment
+            value = attempt(trees[0], PLAIN, right)
+        self._environment.correct(chain, trees[0] if trees else None, value)
 
     def _count(self, judged: Judged, chain: Chain, source: Source) -> None:
         self.claims += judged.claims

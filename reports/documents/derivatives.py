@@ -9,7 +9,7 @@ from itertools import islice
 
 from reports.documents import values
 from reports.documents.choices import choices
-from reports.documents.claims import Claim
+from reports.documents.claims import Claim, Correction
 from reports.documents.derivative_repair import changed, holds_for
 from reports.documents.environment import Environment
 from reports.documents.indices import Definitions
@@ -94,13 +94,13 @@ def _formula(
     message = _said(target, outcome)
     if not message:
         return
-    right, words = _repaired(target, formula, definitions, environment, trial)
+    tree, words = _repaired(target, formula, definitions, environment, trial)
     yield _claim(
         chain,
         link,
         source,
         "derivative",
-        right=right,
+        right=tree,
         explanation="; ".join(filter(None, (words, message))),
     )
 
@@ -115,7 +115,12 @@ def _spelled_out(formula: Node, environment: Environment) -> Node:
 
 
 def _claim(
-    chain: Chain, link: Link, source: Source, verdict: str, right: str = "", explanation: str = ""
+    chain: Chain,
+    link: Link,
+    source: Source,
+    verdict: str,
+    right: Node | None = None,
+    explanation: str = "",
 ) -> Claim:
     return Claim(
         place=source.place(link.span[0]),
@@ -123,7 +128,8 @@ def _claim(
         verdict=verdict,  # type: ignore[arg-type]
         kind="derivative",
         stated=" ".join(link.text.split()),
-        right=right,
+        right="" if right is None else written(right),
+        correction=Correction(right),
         explanation=explanation,
     )
 
@@ -158,11 +164,11 @@ def _repaired(
     definitions: Definitions,
     environment: Environment,
     trial: Trial,
-) -> tuple[str, str]:
+) -> tuple[Node | None, str]:
     """Returns the smallest change of a formula that makes it right, and what the claim is else."""
     other = holds_for(target, formula, definitions, environment)
     for words, tree in islice(changed(formula, target), MOST_REPAIRS):
         outcome = trial.outcome(tree)
         if outcome is not None and outcome.passes:
-            return written(tree), "; ".join(filter(None, (words, other)))
-    return "", other
+            return tree, "; ".join(filter(None, (words, other)))
+    return None, other

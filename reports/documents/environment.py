@@ -63,15 +63,38 @@ class Entry:
     wrong: bool = False
     origin: str = ""
 
+    @property
+    def corrected(self) -> "Entry":
+        """The same with the right value, where this one was found wrong."""
+        if not self.wrong or self.right is None:
+            return self
+        return replace(self, value=self.right, wrong=False)
+
 
 @dataclass(frozen=True, eq=False)
 class Definition:
-    """What a name stands for: `tree`, and words beside it (which loss it is)."""
+    """What a name stands for.
+
+    Attributes:
+        tree: the formula.
+        place: where it stands.
+        section: the number of the section in which it stands.
+        words: words beside it (which loss it is).
+        right: what it should be, where it was found wrong and that is known.
+        wrong: whether it was found wrong.
+    """
 
     tree: Node
     place: Place
     section: int
     words: str = ""
+    right: Node | None = None
+    wrong: bool = False
+
+    def at(self, bound: Mapping[str, int]) -> "Definition":
+        """Returns the definition with numbers in place of its indices."""
+        right = None if self.right is None else instance(self.right, bound)
+        return replace(self, tree=instance(self.tree, bound), right=right)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +127,7 @@ class Environment:
     forms: dict[str, tuple[str, ...]] = field(default_factory=dict)
     vectors: frozenset[str] = frozenset()
     symmetric: bool = False
+    minds_orientation: bool = False
 
     def enter(self, level: int, heading: str) -> None:
         """Begins a section under a heading: those of its level and below end."""
@@ -146,11 +170,29 @@ class Environment:
             definitions={key: list(found) for key, found in self.definitions.items()},
         )
 
-    def mark_wrong(self, chain: Chain) -> None:
-        """Marks the value that a chain has just stated as wrong."""
-        key = key_of(chain.links[0].node)
-        if key in self.entries:
-            self.entries[key][-1] = replace(self.entries[key][-1], wrong=True)
+    def corrected(self) -> "Environment | None":
+        """Returns the same with right values in place of wrong ones; None where none are known."""
+        if not any(e.wrong and e.right is not None for f in self.entries.values() for e in f):
+            return None
+        entries = {key: [e.corrected for e in found] for key, found in self.entries.items()}
+        return replace(self, entries=entries)
+
+    def correct(self, chain: Chain, tree: Node | None, value: Quantity | None) -> None:
+        """Marks what a chain has just stated as wrong, and remembers what is right.
+
+        Args:
+            chain: the statement.
+            tree: the right formula, where one is known.
+            value: the right value, where it is known.
+        """
+        key = key_of(chain.links[0].node) or ""
+        if self.definitions.get(key):
+            own = self.definitions[key][-1]
+            self.definitions[key][-1] = replace(own, right=tree, wrong=True)
+        if self.entries.get(key):
+            own_entry = self.entries[key][-1]
+            right = own_entry.right if value is None else value
+            self.entries[key][-1] = replace(own_entry, wrong=True, right=right)
 
     def kind(self, symbol: Symbol) -> str | None:
         """Returns whether a name is a number, column, row, list or matrix, where that is known."""
@@ -188,8 +230,12 @@ class Environment:
         known = self.entries.get(key_of(array) or "") or (
             self._by_role(array) if isinstance(array, Symbol) else []
         )
-        parts = ((e, entry(e.value, sub)) for e in known)
-        return [replace(e, value=part, right=None) for e, part in parts if part is not None]
+        found = []
+        for e in known:
+            part, right = entry(e.value, sub), None if e.right is None else entry(e.right, sub)
+            if part is not None:
+                found.append(replace(e, value=part, right=right))
+        return found
 
     def definitions_of(self, name: Symbol) -> list[Definition]:
         """Returns the definitions of a name, and those of its index with the number put in."""
@@ -199,7 +245,7 @@ class Environment:
         for key, definitions in self.definitions.items():
             bound = bindings(named(key), name) if key.startswith(name.base) else None
             if bound:
-                found += [replace(d, tree=instance(d.tree, bound)) for d in definitions]
+                found += [d.at(bound) for d in definitions]
         return found
 
     def _by_role(self, node: Symbol) -> list[Entry]:
@@ -299,7 +345,14 @@ class Environment:
         return self._applied(function, given, context)
 
     def _applied(self, function: Function, given: Sequence[Quantity], context: Context) -> Quantity:
-        """Returns the value of a function of the document."""
+        """Returns the value of a function of the document, of arrays entry by entry."""
+        if len(given) == 1 and given[0].shape:
+            each = [
+                self._applied(function, [values.quantity(x, bar)], context)
+                for x, bar in zip(values.flat(given[0]), given[0].bar.reshape(-1), strict=True)
+            ]
+            value = np.array([q.value for q in each]).reshape(given[0].shape)
+            return values.quantity(value, np.array([q.bar for q in each]).reshape(value.shape))
         held = dict(zip(function.parameters, given, strict=True))
         outer = context.look
 

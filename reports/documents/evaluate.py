@@ -239,6 +239,9 @@ def _times(node: Times, context: Context) -> Quantity:
             return values.correlate(a, b, flipped=context.reading.product == "reversed")
     context.products += 1
     product = context.reading.product
+    turned = isinstance(node.left, Transposed) or isinstance(node.right, Transposed)
+    if turned and (a.value.ndim == b.value.ndim == 2 or product == "reversed"):
+        return values.matmul(a, b)  # who writes a transpose minds how vectors stand
     if product == "loose":
         return _loose(node, a, b)
     if product == "matrix" or (product in {"outer", "inner"} and not _vectors(a, b)):
@@ -253,7 +256,9 @@ def _times(node: Times, context: Context) -> Quantity:
         return values.outer(a, b)
     if product == "inner":
         return values.inner(a, b)
-    return values.outer(b, a) if _vectors(a, b) else values.matmul(b, a)
+    if _vectors(a, b):
+        return values.outer(b, a)
+    return values.matmul(a, b) if a.shape[-1] == b.shape[0] else values.matmul(b, a)
 
 
 def _regrouped(node: Times) -> Times | None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from reports.documents import display, values
 from reports.documents.choices import choices, known_upstream
-from reports.documents.claims import Claim
+from reports.documents.claims import Claim, Correction
 from reports.documents.environment import Environment, key_of
 from reports.documents.indices import Definitions, family, named, whole
 from reports.documents.links import certainly_known, is_update, side, subject
@@ -121,6 +121,7 @@ def _figure(
         kind="derivative",
         stated=display.printed(stated.value),
         right=display.printed(true),
+        correction=Correction(value=true),
         explanation=explanation or "checked by finite differences through the definitions",
     )
 

@@ -44,6 +44,7 @@ class Pair:
         clash: what does not conform, in words.
         certain: whether a disagreement is an error of the document, and not of what was read.
         undefined: whether the left side has no value at all, as the logarithm of −1.
+        corrected: the line of a wrong value; the sides agree with the right one in its place.
     """
 
     left: Link
@@ -54,6 +55,7 @@ class Pair:
     clash: str = ""
     certain: bool = True
     undefined: bool = False
+    corrected: int = 0
 
 
 def side(link: Link) -> Side:
@@ -88,7 +90,7 @@ def origin_of(chain: Chain) -> str:
 def pairs(chain: Chain, environment: Environment) -> Iterator[Pair]:
     """Yields the comparisons of a chain: each side with the next one that has a value."""
     links = [link for link in chain.links if link.node is not None]
-    if subject(chain) is not None:
+    if subject(chain) is not None or _defines_function(chain):
         links = links[1:]
     before: Link | None = None
     earlier: Link | None = None
@@ -102,6 +104,8 @@ def pairs(chain: Chain, environment: Environment) -> Iterator[Pair]:
                 pair = _carried(earlier, pair, environment)
             if pair is not None and pair.agreement == "no" and _has_figures(hidden):
                 pair = pair if _is_far(pair, environment) else replace(pair, agreement="digits")
+            if pair is not None and pair.agreement == "no":
+                pair = with_corrections(pair, environment)
             if pair is not None:
                 yield pair
                 earlier = before
@@ -109,6 +113,24 @@ def pairs(chain: Chain, environment: Environment) -> Iterator[Pair]:
                 continue
         hidden = before if before is not None and not _has_value(before, environment) else None
         before = link
+
+
+def with_corrections(pair: Pair, environment: Environment) -> Pair:
+    """Returns the agreement with right values in place of those found wrong, where there is one."""
+    again = with_right_values(pair, environment)
+    return pair if again.agreement == "no" else again
+
+
+def with_right_values(pair: Pair, environment: Environment) -> Pair:
+    """Returns the pair as it compares with right values in place of those found wrong above."""
+    lines = [
+        versions[0].place.line
+        for name in names(pair.left.node)
+        if (versions := environment.versions(name)) and versions[0].wrong
+    ]
+    corrected = environment.corrected() if lines else None
+    again = None if corrected is None else compare(pair.left, pair.right, corrected)
+    return pair if again is None else replace(again, corrected=lines[0])
 
 
 def _is_condition(left: Link, right: Link, chain: Chain) -> bool:
@@ -121,6 +143,17 @@ def _is_condition(left: Link, right: Link, chain: Chain) -> bool:
     if node is None or left is chain.links[0]:
         return True
     return isinstance(node, Symbol) and isinstance(left.node, Symbol)
+
+
+def _defines_function(chain: Chain) -> bool:
+    """Whether a chain says what a function is, as f(x) = … does."""
+    first = chain.links[0].node
+    return (
+        isinstance(first, Call)
+        and all(isinstance(a, Symbol) for a in first.arguments)
+        and not _is_applied(first)
+        and not literal(chain.links[-1].node)
+    )
 
 
 def _is_applied(node: Node) -> bool:

@@ -55,6 +55,8 @@ class Scripts(Cursor):
                 if not isinstance(node, Symbol):
                     raise NotRead("a stroke after more than a name", token.span)
                 node = replace(node, mark=node.mark + "'", span=self._span(start))
+            elif self._next.type == "open" and self._holds_scripts():
+                self._unwrap()
             elif self._is("%"):
                 self._take()
                 hundred = Number(self._span(start), "100", 100.0, 0.0, 3)
@@ -66,6 +68,18 @@ class Scripts(Cursor):
                 if not isinstance(applied, Call) or not self._is("^"):
                     return applied
                 node = applied
+
+    def _holds_scripts(self) -> bool:
+        """Whether a brace ahead begins with a script, as in δ{_2}."""
+        after = self._tokens[self._at + 1 : self._at + 2]
+        return bool(after) and after[0].text in {"_", "^"} and after[0].type == "symbol"
+
+    def _unwrap(self) -> None:
+        """Takes the braces around the tokens ahead away."""
+        start = self._at
+        inner = self._group()
+        self._tokens[start : self._at] = inner
+        self._at = start
 
     def _applied(self, node: Node, start: int) -> Node:
         """Reads the parenthesis after a name of a function, or of a loss."""

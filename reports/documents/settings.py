@@ -71,7 +71,7 @@ def speaks_of_symmetry(text: str) -> bool:
 
 _RUN = re.compile(
     r"(?i)example|sample|row|iteration|epoch|case|round|second|another|data|exercise|question"
-    r"|样本|示例|例|迭代|轮|第[二三四五]|练习|数据"
+    r"|样本|示例|例|迭代|轮|第[二三四五](?![步层章节部])|练习|数据"
 )
 
 

@@ -1,5 +1,6 @@
 """A formula as statements: rows and parts, each a chain of sides joined by relations."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from reports.documents.tree import (
     Number,
     Power,
     Relation,
+    Span,
     Symbol,
     Unread,
     depth,
@@ -116,7 +118,18 @@ def _chain(part: Part, text: str, offset: int, conventions: Conventions) -> Chai
             unread.append(Unread(span, "it is nested too deep"))
             continue
         links.append(Link(node, relation, text[span[0] - offset : span[1] - offset]))
-    return Chain(tuple(links), tuple(unread), part.words, part.enumerates)
+    whole = _whole(tokens, text, offset) if tokens else None
+    return Chain(tuple(links), tuple(unread), part.words, part.enumerates, whole)
+
+
+_SIZES = re.compile(r"\\(?:left|[bB]igg?l?|middle)\s*$")
+
+
+def _whole(tokens: Sequence[Token], text: str, offset: int) -> Span:
+    r"""Returns where a statement stands, with the \left before its first bracket."""
+    start, end = tokens[0].span[0] - offset, tokens[-1].span[1]
+    before = _SIZES.search(text, 0, start)
+    return offset + (start if before is None else before.start()), end
 
 
 _ARROWS = frozenset(("to", "rightarrow", "longrightarrow", "mapsto"))

@@ -219,16 +219,20 @@ class Chain:
         unread: what could not be read.
         words: text that stands beside it in the formula.
         enumerates: whether it is one of several values in a row, as in j = 1, 2, …, m.
+        whole: where all of it stands, brackets that are no part of a side included.
     """
 
     links: tuple[Link, ...]
     unread: tuple[Unread, ...] = ()
     words: str = ""
     enumerates: bool = False
+    whole: Span | None = None
 
     @property
     def span(self) -> Span:
         """Where it stands."""
+        if self.whole is not None:
+            return self.whole
         spans = [*(link.span for link in self.links), *(u.span for u in self.unread)]
         return min(s for s, _ in spans), max(e for _, e in spans)
 

@@ -13,7 +13,7 @@ from itertools import permutations
 import numpy as np
 
 from reports.documents import values
-from reports.documents.claims import Claim, Verdict
+from reports.documents.claims import Claim, Correction, Verdict
 from reports.documents.environment import Environment, key_of
 from reports.documents.evaluate import Context, evaluate
 from reports.documents.indices import family, named
@@ -113,26 +113,26 @@ def rule_claims(
     node, name = subject(chain), named_optimizer(environment, said)
     if not isinstance(node, Symbol) or name is None or not _is_arithmetic(chain.links[1].node):
         return
-    right = chain.links[1].node
-    roles = _roles(node, right)
+    stated = chain.links[1].node
+    roles = _roles(node, stated)
     if roles is None:
         return
     for forms in RULES[name]:
         candidates = [form for form in forms if _counts(form) == roles.counts()]
         if not candidates:
             continue
-        fitting = [form for form in candidates if _assignment(right, roles, form)]
+        fitting = [form for form in candidates if _assignment(stated, roles, form)]
         wrong = _in_conflict(node, fitting[0], environment) if fitting else candidates[0]
         if not wrong:
-            yield _claim(chain, source, "ok", "", f"it is the rule of {name}")
+            yield _claim(chain, source, "ok", None, f"it is the rule of {name}")
             return
-        text = written(_in_names(wrong, roles))
+        right = _in_names(wrong, roles)
         reason = (
             "the step goes up the gradient"
             if wrong in AGAINST and fitting
             else (f"this is not the rule of {name}")
         )
-        yield _claim(chain, source, "definition", text, reason)
+        yield _claim(chain, source, "definition", right, reason)
         return
 
 
@@ -252,13 +252,16 @@ def _in_names(form: str, roles: _Roles) -> Node:
     return change(_tree(form))
 
 
-def _claim(chain: Chain, source: Source, verdict: Verdict, right: str, explanation: str) -> Claim:
+def _claim(
+    chain: Chain, source: Source, verdict: Verdict, right: Node | None, explanation: str
+) -> Claim:
     return Claim(
         place=source.place(chain.span[0]),
         formula=quoted(source, chain),
         verdict=verdict,
         kind="definition",
         stated=" ".join(chain.links[1].text.split()),
-        right=right,
+        right="" if right is None else written(right),
+        correction=Correction(right),
         explanation=explanation,
     )
