@@ -16,6 +16,7 @@ from reports.documents.derivatives import derivative_claims
 from reports.documents.environment import Environment
 from reports.documents.extract import Code, Formula, Heading, Part, Prose, Unterminated, extract
 from reports.documents.figures import array_claims, figure_claims
+from reports.documents.identities import identity_claims
 from reports.documents.places import quoted
 from reports.documents.readings import PLAIN
 from reports.documents.repair import attempt
@@ -204,6 +205,9 @@ class _Reader:
             return judge(chain, self._environment, source)
         derived = list(slope_claims(chain, self._environment, source))
         derived += derivative_claims(chain, self._environment, source, said)
+        seen = {c.place for c in derived}
+        links = (k for k in chain.links if source.place(k.span[0]) in seen)
+        derived += identity_claims(chain, self._environment, source, frozenset(links))
         derived += layers.layer_claims(chain, self._layers, source)
         derived += layers.definition_clash(chain, source)
         derived += rule_claims(chain, self._environment, source, said)
@@ -234,7 +238,8 @@ class _Reader:
         if value is None and trees:
             right = self._environment.corrected() or self._environment
             value = attempt(trees[0], PLAIN, right)
-        self._environment.correct(chain, trees[0] if trees else None, value)
+        formula = any(c.kind != "arithmetic" or c.verdict == "shape" for c in wrong)
+        self._environment.correct(chain, trees[0] if trees else None, value, formula=formula)
 
     def _count(self, judged: Judged, chain: Chain, source: Source) -> None:
         self.claims += judged.claims

@@ -40,7 +40,7 @@ def choices(
     of, wrt = key_of(target.of), key_of(target.wrt)
     if of is None or wrt is None:
         return
-    trees = _in_force(environment)
+    trees = in_force(environment)
     found = environment.definitions.get(of, [])
     if not found and of in LOSSES:
         found = [d for key, all_ in environment.definitions.items() if is_loss(key) for d in all_]
@@ -55,7 +55,7 @@ def choices(
     meant = _meant([d for d in found if not isinstance(d.tree, Derivative)], said)
     for definition in meant[::-1][:MOST_DEFINITIONS]:
         yield Definitions({**trees, of: definition.tree})
-        own = _in_force(environment, definition.section)
+        own = in_force(environment, definition.section)
         if len(own) < len(trees):  # letters of another example may have been used anew
             yield Definitions({**own, of: definition.tree})
     if meant or formula is None:
@@ -74,7 +74,7 @@ def known_upstream(
     of, wrt = key_of(target.of), key_of(target.wrt)
     if of is None or wrt is None:
         return None
-    trees, prefix = _in_force(environment), _prefix(of)
+    trees, prefix = in_force(environment), _prefix(of)
     values = {
         key.removeprefix(prefix): found[-1]
         for key, found in environment.entries.items()
@@ -94,7 +94,7 @@ def _prefix(of: str) -> str:
     return f"∂{'loss' if of.split('_')[0] in LOSSES else of}/∂"
 
 
-def _in_force(environment: Environment, section: int = 0) -> dict[str, Node]:
+def in_force(environment: Environment, section: int = 0) -> dict[str, Node]:
     """Returns the latest definition of each name, derivatives left out, from a section on."""
     trees = {}
     for key, found in environment.definitions.items():

@@ -4,26 +4,28 @@ A formula is checked at random values, with numbers in place of its indices; fig
 `figures`, at the document's own values.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from reports.documents import values
 from reports.documents.choices import choices
 from reports.documents.claims import Claim, Correction
 from reports.documents.derivative_repair import changed, holds_for
-from reports.documents.environment import Environment
-from reports.documents.indices import Definitions
+from reports.documents.environment import Definition, Environment, key_of
+from reports.documents.indices import Definitions, letters
 from reports.documents.links import is_update, side, subject
 from reports.documents.places import quoted
 from reports.documents.source import Source
 from reports.documents.targets import target_of, with_a_name
 from reports.documents.tree import (
+    BigSum,
     Chain,
     Derivative,
     Link,
     Node,
     Number,
     Symbol,
+    names,
     rebuilt,
     walk,
 )
@@ -73,6 +75,11 @@ def _formula(
     source: Source,
     said: str,
 ) -> Iterator[Claim]:
+    wrong = _wrong_definitions(link.node, environment)
+    inherits = f"it follows from line {wrong[-1].place.line}, which is wrong" if wrong else ""
+    if any(d.right is None for d in wrong):
+        yield _claim(chain, link, source, "inherited", explanation=inherits)
+        return
     formula = _spelled_out(link.node, environment)
     outcomes = []
     for definitions in choices(target, environment, said, formula):
@@ -91,7 +98,10 @@ def _formula(
     if not outcomes:
         return
     definitions, trial, outcome = outcomes[0]
-    message = _said(target, outcome)
+    if wrong and _holds_with(wrong, target, formula, definitions, environment):
+        yield _claim(chain, link, source, "inherited", explanation=inherits)
+        return
+    message = "" if _mixes_notations(formula) else _said(target, outcome)
     if not message:
         return
     tree, words = _repaired(target, formula, definitions, environment, trial)
@@ -103,6 +113,33 @@ def _formula(
         right=tree,
         explanation="; ".join(filter(None, (words, message))),
     )
+
+
+def _mixes_notations(formula: Node) -> bool:
+    """Whether a name stands whole and with an index under a sum: N ∂L/∂y − Σ_n ∂L/∂y_n."""
+    sums = (n for n in walk(formula) if isinstance(n, BigSum))
+    inside = {n.base for s in sums for n in walk(s.body) if isinstance(n, Symbol) and letters(n)}
+    return any(isinstance(n, Symbol) and n.base in inside and not n.sub for n in walk(formula))
+
+
+def _wrong_definitions(formula: Node, environment: Environment) -> list[Definition]:
+    """Returns the definitions of the names of a formula that were found wrong."""
+    known = (environment.definitions.get(key_of(name) or "", ()) for name in names(formula))
+    return [d for found in known for d in found if d.wrong]
+
+
+def _holds_with(
+    wrong: Sequence[Definition],
+    target: Derivative,
+    formula: Node,
+    definitions: Definitions,
+    environment: Environment,
+) -> bool:
+    """Whether a formula is right once its names are."""
+    right = {id(d.tree): d.right for d in wrong if d.right is not None}
+    trees = {key: right.get(id(tree), tree) for key, tree in definitions.trees.items()}
+    outcome = Trial(target, formula, Definitions(trees), environment).outcome(formula)
+    return outcome is None or outcome.passes
 
 
 def _spelled_out(formula: Node, environment: Environment) -> Node:

@@ -79,7 +79,7 @@ _ORDERS: Mapping[str, Mapping[Kind, float]] = {
     "weight": {"matrix": 0, "row": 3, "column": 3, "number": 3},
     "vector": {"column": 0, "row": 1, "number": 2},
     "small": {"number": 0, "column": 1, "row": 1.5},
-    "entry": {"number": 0, "column": 1},
+    "entry": {"number": 0, "column": 1, "row": 1.5},
 }
 _KNOWN: Mapping[str, Mapping[Kind, float]] = {
     "number": {"number": 0},

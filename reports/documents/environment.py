@@ -99,10 +99,17 @@ class Definition:
 
 @dataclass(frozen=True, eq=False)
 class Function:
-    """A function that the document defines: the keys of its arguments, and what it gives."""
+    """A function that the document defines.
+
+    Attributes:
+        parameters: the keys of its arguments.
+        tree: what it gives.
+        section: the number of the section in which it stands.
+    """
 
     parameters: tuple[str, ...]
     tree: Node
+    section: int = 0
 
 
 @dataclass(eq=False)
@@ -127,6 +134,7 @@ class Environment:
     forms: dict[str, tuple[str, ...]] = field(default_factory=dict)
     vectors: frozenset[str] = frozenset()
     symmetric: bool = False
+    nilpotent: set[str] = field(default_factory=set)
     minds_orientation: bool = False
 
     def enter(self, level: int, heading: str) -> None:
@@ -177,16 +185,19 @@ class Environment:
         entries = {key: [e.corrected for e in found] for key, found in self.entries.items()}
         return replace(self, entries=entries)
 
-    def correct(self, chain: Chain, tree: Node | None, value: Quantity | None) -> None:
+    def correct(
+        self, chain: Chain, tree: Node | None, value: Quantity | None, *, formula: bool
+    ) -> None:
         """Marks what a chain has just stated as wrong, and remembers what is right.
 
         Args:
             chain: the statement.
             tree: the right formula, where one is known.
             value: the right value, where it is known.
+            formula: whether its formula is wrong, and not figures alone.
         """
         key = key_of(chain.links[0].node) or ""
-        if self.definitions.get(key):
+        if formula and self.definitions.get(key):
             own = self.definitions[key][-1]
             self.definitions[key][-1] = replace(own, right=tree, wrong=True)
         if self.entries.get(key):

@@ -18,7 +18,18 @@ from reports.documents.readings import PLAIN
 from reports.documents.repair import attempt
 from reports.documents.source import Source
 from reports.documents.substitution import learn_substitutions
-from reports.documents.tree import Call, Chain, Link, Node, Symbol, literal, names, walk
+from reports.documents.tree import (
+    Call,
+    Chain,
+    Link,
+    Node,
+    Number,
+    Power,
+    Symbol,
+    literal,
+    names,
+    walk,
+)
 from reports.documents.values import Quantity
 
 
@@ -45,6 +56,7 @@ def bind(
         _learn(last, environment, found)
     if node is None:
         _define_function(chain, environment, source)
+        _square_of_nothing(chain, environment)
         return
     key = key_of(node)
     if key is None:
@@ -155,6 +167,13 @@ def _define(node: Node, chain: Chain, environment: Environment, source: Source) 
             return
 
 
+def _square_of_nothing(chain: Chain, environment: Environment) -> None:
+    """Remembers ε² = 0: terms of second order are left out."""
+    match [link.node for link in chain.links]:
+        case [Power(base=Symbol() as base, exponent=Number(value=2.0)), Number(value=0.0)]:
+            environment.nilpotent.add(base.key)
+
+
 def _define_function(chain: Chain, environment: Environment, source: Source) -> None:
     """Remembers f(x) = …: what f is of its arguments, and that f is computed so."""
     first = chain.links[0].node
@@ -168,7 +187,8 @@ def _define_function(chain: Chain, environment: Environment, source: Source) -> 
     keys = tuple(p.key for p in parameters)
     if own.isdisjoint(keys):
         return
-    environment.functions[first.name + "'" * first.prime] = Function(keys, tree)
+    function = Function(keys, tree, environment.section)
+    environment.functions[first.name + "'" * first.prime] = function
     if not first.prime:
         environment.arguments[first.name] = parameters
         place = source.place(chain.links[1].span[0])

@@ -9,6 +9,7 @@ import numpy as np
 from reports.documents import display
 from reports.documents.environment import Environment
 from reports.documents.evaluate import Context, evaluate
+from reports.documents.meant import meanings
 from reports.documents.readings import BENIGN, PLAIN, ROUNDED, Reading
 from reports.documents.tree import (
     Array,
@@ -216,6 +217,8 @@ def compare(left: Link, right: Link, environment: Environment) -> Pair | None:
             return Pair(left, right, "no", PLAIN, None, reason, undefined=True) if reason else None
     if found is None and side(left) == "numeric" and literal(right.node):
         found = _rounded_on_the_way(left, right, environment)
+    if found is None and side(left) == "numeric":
+        found = _meant(left, right, environment)
     if found is not None:
         return found
     certain = certainly_known(left.node, environment)
@@ -235,6 +238,24 @@ def _rounded_on_the_way(left: Link, right: Link, environment: Environment) -> Pa
                 continue
             if _agreement(computed, left, right, reading, environment) == "exact":
                 return Pair(left, right, "digits", PLAIN, computed)
+    return None
+
+
+def _meant(left: Link, right: Link, environment: Environment) -> Pair | None:
+    """Returns the agreement of what an expression of numbers may mean beside what it says."""
+
+    def value(node: Node) -> float | None:
+        known = [*_values(node, PLAIN, environment, Context())]
+        number = known[0] if known else None
+        return float(number.value) if isinstance(number, Quantity) and not number.shape else None
+
+    for tree in meanings(left.node, value):
+        for computed in _values(tree, PLAIN, environment, Context()):
+            if isinstance(computed, str):
+                continue
+            agreement = _agreement(computed, left, right, PLAIN, environment)
+            if agreement == "exact":
+                return Pair(left, right, agreement, PLAIN, computed)
     return None
 
 

@@ -70,6 +70,7 @@ class Draw:
         known = (environment.versions(named(key)) for key in self._shapes)
         lengths = [max(v[0].value.shape) for v in known if v and v[0].value.shape]
         self._length = lengths[0] if lengths else common_length(definitions, formula)
+        self._has_kronecker = _has_kronecker(definitions, formula)
         self._rng = np.random.default_rng(zlib.crc32(f"point {seed}".encode()))
 
     @property
@@ -94,6 +95,8 @@ class Draw:
             return self._constant(node)
         if self._dimensions.is_collection(node.key) or self._ends(node):
             return None
+        if self._has_kronecker and node.base == "delta" and (at := positions(node.sub, 2)):
+            return values.quantity(float(at[0] == at[1]))
         for script in ("sub", "sup"):
             array = without_index(node, script)
             if (
@@ -147,17 +150,25 @@ class Draw:
         probabilities = node.base in {"hat y", "p", "hat p"}
         low, high = (0.15, 0.85) if probabilities else (0.3, 1.2)
         drawn = self._rng.uniform(low, high, shape)
-        square = typed is not None and len(shape) == 2 and shape[0] == shape[1]
-        return values.quantity(self._regular(drawn, node) if square else drawn)
+        if len(shape) == 2 and shape[0] == shape[1]:
+            symmetric = (drawn + drawn.T) / 2 if self.environment.symmetric else drawn
+            return values.quantity(symmetric if typed is None else _regular(symmetric, node))
+        return values.quantity(drawn)
 
-    def _regular(self, drawn: Numbers, node: Symbol) -> Numbers:
-        """Returns a square matrix that can be inverted; I is the identity."""
-        identity = np.eye(drawn.shape[0])
-        if node.key == "I":
-            return identity
-        return identity * drawn.shape[0] + (
-            (drawn + drawn.T) / 2 if self.environment.symmetric else drawn
-        )
+
+def _regular(drawn: Numbers, node: Symbol) -> Numbers:
+    """Returns a square matrix that can be inverted; I is the identity."""
+    identity = np.eye(drawn.shape[0])
+    return identity if node.key == "I" else identity * drawn.shape[0] + drawn
+
+
+def _has_kronecker(definitions: Definitions, formula: Node) -> bool:
+    """Whether δ_ij stands in formulas, 1 where both indices are the same."""
+    return any(
+        isinstance(n, Symbol) and n.base == "delta" and len(items(n.sub)) == 2 and not n.sup
+        for tree in (*definitions.values(), formula)
+        for n in walk(tree)
+    )
 
 
 COUNTS = frozenset(("n", "m", "N", "M", "K", "k", "T", "C", "D", "d", "B"))

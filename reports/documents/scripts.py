@@ -143,19 +143,21 @@ class Scripts(Cursor):
         span = self._span(start)
         if any(token.text == "underline" for token in group):
             raise NotRead("a falling power is not understood", span)
-        if text in {"T", "top", "intercal", "mathsf{T}", "t"} and text != "t":
-            return Transposed(span, node)
+        if text in {"T", "top", "intercal", "mathsf{T}"}:
+            is_count = text == "T" and isinstance(node, Number)
+            return Power(span, node, self._parsed(group)) if is_count else Transposed(span, node)
         if text in {"-T", "-top", "-1T", "-mathsf{T}"}:
             one = Negative(span, Number(span, "1", 1.0, 0.0, 1))
             return Transposed(span, Power(span, node, one))
+        if re.fullmatch("'+|(?:prime)+", text):
+            if isinstance(node, Symbol):
+                strokes = len(text.replace("prime", "'"))
+                return replace(node, mark=node.mark + "'" * strokes, span=span)
+            raise NotRead("a stroke after more than a name", span)
         if isinstance(node, Symbol):
             found = self._index(node, text, span)
             if found is not None:
                 return found
-        if text in {"'", "''", "prime"}:
-            if isinstance(node, Symbol):
-                return replace(node, mark=node.mark + "'", span=span)
-            raise NotRead("a stroke after more than a name", span)
         if re.fullmatch(r"circ\d", text):
             return Power(span, node, Number(span, text[-1], float(text[-1]), 0.0, 1))
         return Power(span, node, self._parsed(group))
@@ -167,9 +169,8 @@ class Scripts(Cursor):
         if match := re.fullmatch(r"[(\[<]([^()\[\]]*)[)\]>](T|top)?(.*)", text):
             marked = replace(node, sup=node.sup + match[1], mark=node.mark + match[3], span=span)
             return Transposed(span, marked) if match[2] else marked
-        if text in {"+", "-", "*", "new", "old", "++", "neu", "next", "'", "prime", "pre", "(new)"}:
-            mark = {"prime": "'"}.get(text, text)
-            return replace(node, mark=node.mark + mark, span=span)
+        if text in {"+", "-", "*", "new", "old", "++", "neu", "next", "pre", "(new)"}:
+            return replace(node, mark=node.mark + text, span=span)
         if match := re.fullmatch(r"(.+?)(T|top)", text):
             inner = self._index(node, match[1], span)
             return None if inner is None else Transposed(span, inner)

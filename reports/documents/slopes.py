@@ -61,13 +61,9 @@ def _names(node: Node) -> set[str]:
 def _outcomes(plain: Call, slope: Node, key: str, environment: Environment) -> Iterator[str]:
     """Yields what `gradcheck` says of a slope, for each function that the name may stand for."""
     at = _points(plain, slope, environment)
-    known = plain.name in environment.functions
-    for number, activation in enumerate(_candidates(plain.name, environment)):
-        trial = replace(
-            environment,
-            activations=(activation,),
-            functions=_plain_functions(environment) if number == 0 else {},
-        )
+    own = environment.functions.get(plain.name)
+    here = own is not None and own.section == environment.section
+    for trial in _trials(plain.name, environment):
         try:
             claimed = _of_one_name(slope, key, trial)(at)
             found = verdict(_of_one_name(plain, key, trial), at, claimed)
@@ -75,8 +71,17 @@ def _outcomes(plain: Call, slope: Node, key: str, environment: Environment) -> I
             continue
         if found is not None:
             yield found.status
-        if known:
-            return
+        if here:
+            return  # a letter that is a function here may be another one elsewhere
+
+
+def _trials(name: str, environment: Environment) -> Iterator[Environment]:
+    """Yields what is known with the document's own functions, then with those it may stand for."""
+    first, *others = _candidates(name, environment)
+    yield replace(environment, activations=(first,), functions=_plain_functions(environment))
+    letters = environment.functions_named | {name}
+    for activation in (first, *others) if name in environment.functions else others:
+        yield replace(environment, activations=(activation,), functions={}, functions_named=letters)
 
 
 def _points(plain: Call, slope: Node, environment: Environment) -> Numbers:

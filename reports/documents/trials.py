@@ -19,7 +19,9 @@ from reports.documents.values import NotEvaluable, Quantity, ShapeClash, Undefin
 
 POINTS = 2
 MOST_LETTERS = 3
-STRICT: tuple[Reading, ...] = tuple(r for r in BENIGN if r.product in {"matrix", "elementwise"})
+STRICT: tuple[Reading, ...] = tuple(
+    r for r in BENIGN if r.product in {"matrix", "elementwise", "inner"}
+)
 """Readings where the shapes of all names are known: a product is what it says."""
 
 
@@ -68,7 +70,7 @@ class Trial:
         """Returns whether a formula is the derivative; None: it cannot be decided."""
         outcome: Outcome | None = None
         for number, bound in enumerate(self._bounds):
-            at = _at_letters(formula, bound)
+            at = at_letters(formula, bound)
             for seed in range(POINTS):
                 outcome = _best(at, self._at(number, seed))
                 if outcome is None or not outcome.passes:
@@ -91,9 +93,11 @@ class Trial:
                 dimensions=typed,
             )
             point = _point(target, draw, self._definitions, BENIGN[0], partly=False)
-            outcome = None if point is None else _judged(_at_letters(formula, bound), point)
+            outcome = None if point is None else _judged(at_letters(formula, bound), point)
             if outcome is None or not outcome.passes:
                 return False
+            if outcome.claimed is None or not np.any(outcome.claimed.value):
+                return False  # 0 = 0 says nothing
             if not any(self._environment.versions(named(key)) for key in draw.values):
                 return False
         return bool(self._bounds)
@@ -237,7 +241,7 @@ def _deltas(node: Node, free: Sequence[str]) -> list[Symbol]:
     ]
 
 
-def _at_letters(formula: Node, bound: dict[str, int]) -> Node:
+def at_letters(formula: Node, bound: dict[str, int]) -> Node:
     """Returns a formula with numbers in place of the letters that are bound."""
     for delta in _deltas(formula, [*bound]) if len(bound) == 2 else ():
         equal = float(len(set(bound.values())) == 1)

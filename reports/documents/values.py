@@ -335,6 +335,8 @@ def stack(rows: list[list[Quantity]], *, flat: bool) -> Quantity:
     Raises:
         ShapeClash: the entries do not fit together.
     """
+    if len({len(row) for row in rows}) > 1:
+        raise ShapeClash("the rows of an array differ in length")
     if all(not q.shape for row in rows for q in row):
         value = np.array([[float(q.value) for q in row] for row in rows])
         bar = np.array([[float(q.bar) for q in row] for row in rows])

@@ -69,7 +69,54 @@ def test_functions_and_slopes_at_points(text, right, wrong):
     assert audit_text(text.replace("{}", str(wrong))).flagged
 
 
+# what is said before, and a formula that is worked out, rightly and wrongly
+IDENTITIES = [
+    ("", r"(a + b)(a - b) = a^2 - {}", "b^2", "b"),
+    ("", r"\frac{e^{-z}}{(1 + e^{-z})^2} = \frac{1}{1 + e^{-z}}(1 {} \frac{1}{1 + e^{-z}})",
+     "-", "+"),
+    (r"With $\varepsilon^2 = 0$: ",
+     r"(a + b\varepsilon)(c + d\varepsilon) = ac + {}\varepsilon", "(ad + bc)", "(ac + bd)"),
+    ("", r"f(z) = \frac{e^z}{e^z + 1} = \frac{1}{1 + e^{{}z}}", "-", ""),
+    ("", r"s = \log(uv) + \log u = {}", r"2\log u + \log v", r"\log u + 2\log v"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "formula", "right", "wrong"), IDENTITIES)
+def test_formulas_worked_out(before, formula, right, wrong):
+    assert [
+        claim.verdict
+        for claim in audit_text(f"{before}${formula.replace('{}', right)}$").claims
+        if claim.kind == "identity"
+    ] == ["ok"]
+    flagged = audit_text(f"{before}${formula.replace('{}', wrong)}$").flagged
+    assert [claim.kind for claim in flagged] == ["identity"]
+
+
+FOLLOWING = r"""$z = wx + b$, $a = \sigma(z)$, $L = \frac12(a - y)^2$.
+
+$$\delta = \frac{\partial L}{\partial z} = {}$$
+
+$$\frac{\partial L}{\partial w} = \delta x$$
+"""
+
+
+def test_a_mistake_is_told_once():
+    assert not audit_text(FOLLOWING.replace("{}", "(a - y)a(1 - a)")).flagged
+    audited = audit_text(FOLLOWING.replace("{}", "(a - y)a(1 + a)"))
+    assert [claim.place.line for claim in audited.flagged] == [3]
+
+
 QUIET = [
+    # of arrays, more holds than is said there
+    r"$\mathbf{O} = (\mathbf{X}\mathbf{W} + \mathbf{b})\mathbf{V}"
+    r" = \mathbf{X}\mathbf{W}\mathbf{V} + \mathbf{b}\mathbf{V}$",
+    r"$J = (x^\top b - \beta b^\top b)^2 = (x^\top b - \beta)^2$",  # of unit length
+    r"$r(s) = r(t^2) + (t + 1)(t - 1) = r(t^2) + t^2 - 1$",
+    r"$p(1 - q) + q(1 - p) = 1$",  # to be solved
+    r"$g(z) = z$ is linear." + "\n\n## Sigmoid\n\n" + r"$\frac{d}{dz}g(z) = g(z)(1 - g(z))$",
+    r"$\hat x_n = \frac{x_n - \mu}{s}$, $\mu = \frac1N\sum_{n=1}^N x_n$, $y = \gamma\hat x$. "
+    r"$$\frac{\partial L}{\partial x} = \frac{\gamma}{N s}\left(N\frac{\partial L}{\partial y}"
+    r" - \sum_n\frac{\partial L}{\partial y_n}\right)$$",
     r"$A$ is symmetric. $$\frac{\partial\, (x^T A x)}{\partial x} = 2A x$$",
     r"$f(x) = x^2$ has its minimum where $f'(x) = 0$.",
     r"$\frac{d}{dx}\zeta(x) = \sigma(x)$",  # a function that is not known
