@@ -193,11 +193,19 @@ def _is_complete(model: Model, target: Derivative, key: str) -> bool:
     for name in model.reached(target.of) - known:
         if name.startswith(("*", "∂")) or name.endswith("[]") or name.partition("_")[0] in known:
             continue
-        if family(named(name)) == own:
+        if family(named(name)) == own or _are_given_together(name, key, model.environment):
             continue
         if not [*model.definitions.leading(named(name))] and not is_parameter(name):
             return False
     return True
+
+
+def _are_given_together(name: str, other: str, environment: Environment) -> bool:
+    """Whether two names are inputs that stand side by side, as in x = 3, y = −5, z = 4."""
+    first, second = (environment.entries.get(key, ()) for key in (name, other))
+    entries = [*first, *second]
+    lines = {e.place.line for e in entries}
+    return len(lines) == 1 and all(e.provenance == "given" for e in entries) and bool(first)
 
 
 def _reproduces(model: Model, target: Derivative, key: str) -> bool:

@@ -36,7 +36,7 @@ def line_breaks(tokens: Sequence[Token], text: str, offset: int) -> frozenset[in
 
 
 def _begins_equation(tokens: Sequence[Token], at: int, breaks: frozenset[int]) -> bool:
-    """Whether a line is an equation of its own: it has a relation, and does not begin with one."""
+    """Whether a line is an equation of its own: it has a relation, neither first nor last."""
     first = tokens[at]
     if first.text in {"+", "-", "&", *PRODUCTS} or first.type in {"close", "number"}:
         return False
@@ -53,8 +53,9 @@ def _begins_equation(tokens: Sequence[Token], at: int, breaks: frozenset[int]) -
             return False
         if nested == 0 and token.text == "&":
             return False
-        if nested == 0 and relation_at(tokens, i)[0] is not None:
-            return True
+        relation, width = relation_at(tokens, i)
+        if nested == 0 and relation is not None:
+            return i + width < len(tokens) and i + width not in breaks
     return False
 
 

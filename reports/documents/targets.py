@@ -68,8 +68,7 @@ def _spelled(node: Node, environment: Environment) -> Node:
 def _stroke(node: Derivative, environment: Environment) -> Node:
     """Returns f′(x) for df/dx and d/dx f(x) where f is a function of x alone."""
     of, wrt = node.of, node.wrt
-    several = isinstance(of, Symbol) and len(environment.arguments.get(of.key, ())) > 1
-    if isinstance(of, Symbol) and of.base in _FUNCTIONS and not (of.sub or of.sup or several):
+    if isinstance(of, Symbol) and _is_function(of, environment):
         of = Call(of.span, FUNCTIONS.get(of.base, of.base), (wrt,))
     if not isinstance(of, Call) or of.prime or len(of.arguments) != 1:
         return node
@@ -80,6 +79,14 @@ def _stroke(node: Derivative, environment: Environment) -> Node:
     if others or key_of(of.arguments[0]) != key_of(wrt) or key_of(wrt) is None:
         return node
     return replace(of, prime=1, span=node.span)
+
+
+def _is_function(name: Symbol, environment: Environment) -> bool:
+    """Whether a letter is a function of one name: f is none after f = q z, or f(x, y) = ...."""
+    if name.base not in _FUNCTIONS or name.sub or name.sup:
+        return False
+    arguments = environment.arguments.get(name.key)
+    return name.key not in environment.definitions if arguments is None else len(arguments) == 1
 
 
 _FUNCTIONS = NAMED | FUNCTIONS.keys()

@@ -129,7 +129,7 @@ def rule_claims(
         right = _in_names(wrong, roles)
         reason = (
             "the step goes up the gradient"
-            if wrong in AGAINST and fitting
+            if wrong in (*AGAINST, *ALONG) and fitting
             else (f"this is not the rule of {name}")
         )
         yield _claim(chain, source, "definition", right, reason)
@@ -139,7 +139,8 @@ def rule_claims(
 def _in_conflict(node: Symbol, form: str, environment: Environment) -> str:
     """Returns the form that belongs in the place of one that contradicts those before; "" if none.
 
-    The two moments of Adam have different powers, and a velocity along the gradient is subtracted.
+    The two moments of Adam have different powers; a velocity along the gradient is subtracted, one
+    against it is added.
     """
     seen = environment.forms
     if form in (*MEAN, *SQUARES):
@@ -150,8 +151,9 @@ def _in_conflict(node: Symbol, form: str, environment: Environment) -> str:
             return SQUARES[0] if kind is MEAN else MEAN[0]
     if form in (*UP, *DOWN):
         seen["velocity"] = UP if form in UP else DOWN
-    if form in ALONG and seen.get("velocity") is UP:
-        return AGAINST[ALONG.index(form)]
+    for steps, others, velocity in ((ALONG, AGAINST, UP), (AGAINST, ALONG, DOWN)):
+        if form in steps and seen.get("velocity") is velocity:
+            return others[steps.index(form)]
     return ""
 
 

@@ -67,6 +67,7 @@ def _inner(node: Node) -> str:
 
 def _tight(node: Node) -> str:
     plain = isinstance(node, (Number, Symbol, Array, Call, Derivative))
+    plain = plain and not (isinstance(node, Symbol) and node.sup)
     return written(node) if plain else f"({written(node)})"
 
 

@@ -92,6 +92,53 @@ def test_formulas_worked_out(before, formula, right, wrong):
     assert [claim.kind for claim in flagged] == ["identity"]
 
 
+FORWARD = r"$z_j^l = \sum_k w_{jk}^l a_k^{l-1} + b_j^l$, $a_j^l = f(z_j^l)$. "
+FROM_TO = r"$z_j^l = \sum_i w_{ij}^l a_i^{l-1} + b_j^l$, $a_j^l = f(z_j^l)$. "
+DELTA = r"$\delta_j^l = \frac{\partial L}{\partial z_j^l}$. "
+LAYERS = [
+    (FORWARD + DELTA, r"\frac{\partial L}{\partial w_{jk}^l}",
+     r"\delta_j^l a_k^{l-1}", r"\delta_k^l a_j^{l-1}", "δ_j^l a_k^{l-1}"),
+    (FORWARD + DELTA, r"\delta_j^l", r"f'(z_j^l)\sum_k w_{kj}^{l+1}\delta_k^{l+1}",
+     r"f'(z_j^l)\sum_k w_{jk}^{l+1}\delta_k^{l+1}", "f′(z_j^l) Σ_k w_kj^{l+1} δ_k^{l+1}"),
+    (FROM_TO + DELTA, r"\delta_i^l", r"f'(z_i^l)\sum_j w_{ij}^{l+1}\delta_j^{l+1}",
+     r"f'(z_i^l)\sum_j w_{ji}^{l+1}\delta_j^{l+1}", "f′(z_i^l) Σ_j w_ij^{l+1} δ_j^{l+1}"),
+    ("", r"\delta^L", r"(a^L - y)\odot\sigma'(z^L)", r"(y - a^L)\odot\sigma'(z^L)",
+     "−(y − a^L) ⊙ σ′(z^L)"),
+    ("", r"\delta^l", r"((W^{l+1})^T\delta^{l+1})\odot\sigma'(z^l)", r"(W^{l+1})^T\delta^{l+1}",
+     "(W^{l+1})ᵀ δ^{l+1} ⊙ σ′(z^l)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "left", "right", "wrong", "told"), LAYERS)
+def test_rules_for_a_layer(before, left, right, wrong, told):
+    audited = audit_text(f"{before}$${left} = {right}$$")
+    assert [claim.verdict for claim in audited.claims] == ["ok"]
+    (claim,) = audit_text(f"{before}$${left} = {wrong}$$").flagged
+    assert claim.right == told
+
+
+GRAPH = r"Let $x = 3$, $y = -5$, $z = 4$ and $q = x + y$, $f = qz$. "
+
+
+def test_a_letter_that_is_computed_is_no_function():
+    assert not audit_text(GRAPH + r"$\frac{\partial f}{\partial y} = 4$").flagged
+    (claim,) = audit_text(GRAPH + r"$\frac{\partial f}{\partial y} = 4 \cdot (-1) = -4$").flagged
+    assert claim.right == "4"
+
+
+STEPS = [
+    ("v = \\mu v + g", "w = w - \\eta v", "w = w + \\eta v"),
+    ("v = \\mu v - \\eta g", "w = w + v", "w = w - v"),
+]
+
+
+@pytest.mark.parametrize(("velocity", "right", "wrong"), STEPS)
+def test_a_velocity_and_its_step(velocity, right, wrong):
+    assert not audit_text(f"# Momentum\n\n${velocity}$, ${right}$.").flagged
+    flagged = audit_text(f"# Momentum\n\n${velocity}$, ${wrong}$.").flagged
+    assert [claim.kind for claim in flagged] == ["definition"]
+
+
 FOLLOWING = r"""$z = wx + b$, $a = \sigma(z)$, $L = \frac12(a - y)^2$.
 
 $$\delta = \frac{\partial L}{\partial z} = {}$$
@@ -111,6 +158,12 @@ QUIET = [
     r"$\mathbf{O} = (\mathbf{X}\mathbf{W} + \mathbf{b})\mathbf{V}"
     r" = \mathbf{X}\mathbf{W}\mathbf{V} + \mathbf{b}\mathbf{V}$",
     r"$J = (x^\top b - \beta b^\top b)^2 = (x^\top b - \beta)^2$",  # of unit length
+    # an equation that goes on in the next line
+    r"$z_2 = W a_1 + b$, $a_2 = \sigma(z_2)$"
+    r"$$\frac{\partial a_2}{\partial a_1} =" + "\n"
+    r"\frac{\partial a_2}{\partial z_2}" + "\n"
+    r"\frac{\partial z_2}{\partial a_1} =" + "\n"
+    r"\sigma'(z_2) W$$",
     r"$r(s) = r(t^2) + (t + 1)(t - 1) = r(t^2) + t^2 - 1$",
     r"$p(1 - q) + q(1 - p) = 1$",  # to be solved
     r"$g(z) = z$ is linear." + "\n\n## Sigmoid\n\n" + r"$\frac{d}{dz}g(z) = g(z)(1 - g(z))$",
