@@ -19,7 +19,7 @@ from reports.documents.tree import Derivative, Node, Symbol, Transposed, walk
 Kind: TypeAlias = Literal["number", "column", "row", "matrix"]
 Equation: TypeAlias = tuple[Node, Node]
 
-MOST_CHOICES = 2000
+MOST_CHOICES = 400
 MOST_SOLUTIONS = 4
 SLACK = 0.6
 """Solutions that are less likely than the best by more than this are not looked at."""

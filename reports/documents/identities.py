@@ -15,7 +15,7 @@ from reports.documents.choices import in_force
 from reports.documents.claims import Claim, Verdict
 from reports.documents.dimensions import Dimensions, solutions
 from reports.documents.environment import ROLES, Environment, key_of
-from reports.documents.indices import Definitions, letters
+from reports.documents.indices import Definitions, items, letters
 from reports.documents.links import is_update, side, subject
 from reports.documents.model import Model
 from reports.documents.places import quoted
@@ -85,7 +85,16 @@ def identity_claims(
 def _are_formulas(left: Link, right: Link) -> bool:
     if side(left) != "symbolic" or side(right) != "symbolic":
         return False
+    if any(map(_is_nested, (left.node, right.node))):
+        return False
     return not (_is_name(left.node) or _is_name(right.node))
+
+
+def _is_nested(node: Node) -> bool:
+    """Whether a sum runs over several indices, or within another: too many terms to try."""
+    sums = [n for n in walk(node) if isinstance(n, BigSum)]
+    inner = (n for s in sums for n in walk(s.body))
+    return any(len(items(s.index)) > 1 for s in sums) or any(isinstance(n, BigSum) for n in inner)
 
 
 def _is_name(node: Node) -> bool:
