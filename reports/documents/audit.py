@@ -35,7 +35,7 @@ from reports.documents.source import Place, Source, read
 from reports.documents.statements import statements, with_variances
 from reports.documents.targets import spelled_out
 from reports.documents.tree import Chain, Transposed, walk
-from reports.documents.update_rules import rule_claims
+from reports.documents.update_rules import correction_claims, rule_claims
 
 
 def audit(path: Path) -> Audited:
@@ -211,6 +211,7 @@ class _Reader:
         derived += layers.layer_claims(chain, self._layers, source)
         derived += layers.definition_clash(chain, source)
         derived += rule_claims(chain, self._environment, source, said)
+        derived += correction_claims(chain, self._environment, source)
         derived += array_claims(chain, self._environment, source)
         before = self._environment.snapshot()
         inline = not part.display and len(chain.links) == 2

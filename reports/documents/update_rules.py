@@ -35,10 +35,11 @@ from reports.documents.tree import (
     Times,
     names,
     rebuilt,
+    replaced,
     walk,
 )
 from reports.documents.values import NotEvaluable, ShapeClash, Undefined
-from reports.documents.writing import written
+from reports.documents.writing import shown, written
 
 NAMES: Mapping[str, re.Pattern[str]] = {
     "Adam": re.compile(r"(?i)\badam\b|adam(?=算法|优化|更新)"),
@@ -134,6 +135,30 @@ def rule_claims(
         )
         yield _claim(chain, source, "definition", right, reason)
         return
+
+
+def correction_claims(chain: Chain, environment: Environment, source: Source) -> Iterator[Claim]:
+    """Yields the verdict on m̂ = m / (1 − βᵗ): β must be the decay of that very moment."""
+    node = subject(chain)
+    if not isinstance(node, Symbol) or not node.base.startswith("hat "):
+        return
+    stated = chain.links[1].node
+    match stated:
+        case Divide(
+            left=Symbol(base=base) as moment,
+            right=Sum(left=Number(value=1.0), right=Power(base=Symbol() as decay), sign=-1),
+        ) if node.base == f"hat {base}":
+            found = environment.definitions_of(moment)
+            used = [] if not found else [n for n in names(found[-1].tree) if isinstance(n, Symbol)]
+            own = {n.key: n for n in used if n.base in SETTINGS}
+            if len(own) != 1:
+                return
+            (right,) = own.values()
+            if right.key == decay.key:
+                yield _claim(chain, source, "ok", None, "it is corrected by its own decay")
+                return
+            words = f"{shown(moment)} decays by {shown(right)}, not by {shown(decay)}"
+            yield _claim(chain, source, "definition", replaced(stated, decay, right), words)
 
 
 def _in_conflict(node: Symbol, form: str, environment: Environment) -> str:

@@ -139,6 +139,18 @@ def test_a_velocity_and_its_step(velocity, right, wrong):
     assert [claim.kind for claim in flagged] == ["definition"]
 
 
+ADAM = r"""$$m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t$$
+$$v_t = \beta_2 v_{t-1} + (1 - \beta_2) g_t^2$$
+$$\hat m_t = \frac{m_t}{1 - \beta_1^t}, \quad \hat v_t = \frac{v_t}{1 - \beta_2^t}$$
+"""
+
+
+def test_a_moment_is_corrected_by_its_own_decay():
+    assert not audit_text(ADAM).flagged
+    (claim,) = audit_text(ADAM.replace(r"{v_t}{1 - \beta_2^t}", r"{v_t}{1 - \beta_1^t}")).flagged
+    assert "β_2" in claim.right
+
+
 FOLLOWING = r"""$z = wx + b$, $a = \sigma(z)$, $L = \frac12(a - y)^2$.
 
 $$\delta = \frac{\partial L}{\partial z} = {}$$
