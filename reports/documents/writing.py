@@ -43,6 +43,8 @@ def written(node: Node) -> str:
             return f"{_inner(left)}{_SIGNS[kind]}{_inner(right)}"
         case Divide(left=left, right=right):
             return f"{_inner(left)}/{_tight(right)}"
+        case Power(base=Symbol(sup=str(index)) as base, exponent=exponent) if index:
+            return f"({written(base)})^{_tight(exponent)}"
         case Power(base=base, exponent=exponent):
             return f"{_tight(base)}^{_tight(exponent)}"
         case Transposed(body=body):
@@ -67,7 +69,6 @@ def _inner(node: Node) -> str:
 
 def _tight(node: Node) -> str:
     plain = isinstance(node, (Number, Symbol, Array, Call, Derivative))
-    plain = plain and not (isinstance(node, Symbol) and node.sup)
     return written(node) if plain else f"({written(node)})"
 
 

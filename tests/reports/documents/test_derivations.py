@@ -105,7 +105,7 @@ LAYERS = [
     ("", r"\delta^L", r"(a^L - y)\odot\sigma'(z^L)", r"(y - a^L)\odot\sigma'(z^L)",
      "−(y − a^L) ⊙ σ′(z^L)"),
     ("", r"\delta^l", r"((W^{l+1})^T\delta^{l+1})\odot\sigma'(z^l)", r"(W^{l+1})^T\delta^{l+1}",
-     "(W^{l+1})ᵀ δ^{l+1} ⊙ σ′(z^l)"),
+     "W^{l+1}ᵀ δ^{l+1} ⊙ σ′(z^l)"),
 ]  # fmt: skip
 
 
