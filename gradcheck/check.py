@@ -14,11 +14,19 @@ from gradcheck.constants import excused
 from gradcheck.contract import Audit, audit, further, random_kept
 from gradcheck.contract.determinism import backward_again
 from gradcheck.cost import LEAN, planned
-from gradcheck.errors import InvalidInput, PullbackError
-from gradcheck.escalation import escalated, is_borne_out, lengthened, lost_digits, widened
+from gradcheck.errors import EvaluationError, InvalidInput, PullbackError
+from gradcheck.escalation import (
+    computes_wide,
+    escalated,
+    is_borne_out,
+    lengthened,
+    lost_digits,
+    widened,
+)
 from gradcheck.evaluation import BudgetSpent, Evaluator, Meter
 from gradcheck.exact import sharpened
 from gradcheck.explanations import explained
+from gradcheck.isolated import found_alone, is_seen, isolated, undecided_alone
 from gradcheck.kinks import calmed
 from gradcheck.lean import compared_at_once
 from gradcheck.low_precision import compared_coarsely
@@ -222,6 +230,7 @@ def _walked(
         more: list[Finding] = []
     else:
         result = _judged(audited, allow, rng)
+        result = _alone(audited, result, drawn, allow, rng) if audits else result
         wrong = {finding.primal for finding in result.findings}
         heard = replace(audited, evaluator=replace(audited.evaluator, heard=result.heard))
         more, left_out = further(heard, rng, {n for n in wrong if n}) if audits else ([], ())
@@ -231,6 +240,35 @@ def _walked(
     findings = (*audited.findings, *result.findings, *more)
     notes = (*audited.evaluator.subject.notes, *result.notes, *left_out)
     return Result(findings, result.comparisons, notes)
+
+
+def _alone(
+    audited: Audit,
+    result: Result,
+    cotangents_of: Callable[[Point], list[dict[str, np.ndarray]]],
+    allow: float,
+    rng: np.random.Generator,
+) -> Result:
+    """Adds what is seen of entries that drown in others at points where they do not."""
+    right = {c.primal for c in result.comparisons if c.status == "pass"}
+    for name, count, point in isolated(audited, rng):
+        subject, meter = audited.evaluator.subject.at(point), audited.evaluator.meter
+        try:
+            there = audit(Evaluator(subject, meter), cotangents_of)
+            seen = _judged(there, allow, rng)
+        except (BudgetSpent, EvaluationError):  # it need not be in the function's domain
+            continue
+        found = [f for f in seen.findings if f.primal == name and is_seen(f, there)]
+        if found and name in right:
+            rows = tuple(
+                replace(c, status="fail", resolution=None) if c.primal == name else c
+                for c in result.comparisons
+            )
+            told = tuple(found_alone(f, count) for f in found)
+            result = replace(result, findings=(*result.findings, *told), comparisons=rows)
+        elif not any(c.primal == name and c.status == "pass" for c in seen.comparisons):
+            result = replace(result, notes=(*result.notes, undecided_alone(name, count)))
+    return result
 
 
 def _judged(audited: Audit, allow: float, rng: np.random.Generator) -> Result:
@@ -356,6 +394,8 @@ def _in_wide(
     lost = tuple(lost_digits(audited, wide, rng))
     result = _compared(wide, wide.evaluator, allow, rng, narrow=audited.evaluator)
     if result is None or (result.status != "pass" and any(f.severity == "error" for f in lost)):
+        return None
+    if result.status != "pass" and not computes_wide(wide, rng):
         return None
     if result.status == "fail":
         result = _in_long(wide, result, allow, rng)

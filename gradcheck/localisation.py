@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gradcheck.comparison import FAIL_BARS, ROUNDING_ULPS
-from gradcheck.oracles.finite_difference import Estimate, Line, estimate, settled
+from gradcheck.oracles.finite_difference import Estimate, Line, estimate, settled, with_kinks
 from gradcheck.probes import signed
 from gradcheck.scales import lengths
 
@@ -243,7 +243,7 @@ def _along(line: Line, primal: str, k: int, block: np.ndarray, v: np.ndarray) ->
     if found is None:
         return None
     suspect = only & (np.abs(found.residual) > found.bar)
-    return settled(part, found, suspect) if suspect.any() else found
+    return settled(part, found, suspect) if suspect.any() else with_kinks(part, found)
 
 
 def _lengths(line: Line, primal: str) -> np.ndarray:
@@ -257,10 +257,13 @@ def natural_rounding(
     gradients: Sequence[Mapping[str, np.ndarray]],
     k: int,
     primal: str,
+    reach: float | np.ndarray,
     *,
     is_part: bool,
 ) -> float:
     """Returns how far a right claim may be off, in ulps of 1, for the weights of cotangent k.
+
+    Times the reach of an entry: in the unit in which all of them add to the function.
 
     A cotangent that weighs small outputs by more weighs the rounding of the terms they are the
     difference of by as much: 1 + tanh(x) of a large -x is a staircase that no jitter shows. A part
@@ -268,15 +271,17 @@ def natural_rounding(
     """
     heaviest = [float(np.max(np.abs(u), initial=0.0)) for u in (weights[0], weights[k])]
     heavier = heaviest[1] / heaviest[0] - 1.0 if heaviest[0] else 0.0
-    largest = float(np.max(np.abs(gradients[0][primal]), initial=0.0))
+    largest = float(np.max(np.abs(gradients[0][primal]) * reach, initial=0.0))
     return NATURAL_ULPS * max(heavier, float(is_part)) * largest
 
 
 def _rounding(line: Line, primal: str, k: int) -> np.ndarray:
     """Returns the rounding of each claimed entry that is no mistake."""
     eps, claimed = line.evaluator.claim_eps, np.abs(line.gradients[k][primal])
-    is_part = not line.vouched
-    ulps = natural_rounding(line.weights, line.gradients, k, primal, is_part=is_part)
-    ulps += ROUNDING_ULPS * (float(np.max(claimed, initial=0.0)) if is_part else claimed)
+    is_part, reach = not line.vouched, lengths(line.evaluator.subject.point[primal])
+    largest = natural_rounding(line.weights, line.gradients, k, primal, reach, is_part=is_part)
+    if is_part:
+        largest += ROUNDING_ULPS * float(np.max(claimed * reach, initial=0.0))
     floor = line.evaluator.floor_of(line.evaluator.subject.point)
-    return eps * ulps + floor * claimed / FAIL_BARS
+    own = 0.0 if is_part else ROUNDING_ULPS * claimed
+    return eps * (largest / reach + own) + floor * claimed / FAIL_BARS

@@ -5,6 +5,8 @@ after subtracting the claimed linear change is rounding. Two radii, since an inn
 coarser than the input (a sum with a large constant is quantised at the constant's spacing).
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from gradcheck import backends
@@ -36,6 +38,9 @@ LOUD = 1 / 3
 """Noise above 2^-(LOUD p) of the outputs is none of rounding: something jumps under the jitter (a
 branch is taken where a primal is zero). Each primal is then listened to by itself."""
 
+TERM_ULPS = 2.0**12
+"""The same in ulps of the terms whose sum an output may be."""
+
 
 def far_ulps(bits: int) -> int:
     """Returns the second radius, in ulps: a third of the digits."""
@@ -43,25 +48,54 @@ def far_ulps(bits: int) -> int:
 
 
 def jittered(
-    evaluator: Evaluator, ulps: int, rng: np.random.Generator, only: str | None = None
+    evaluator: Evaluator,
+    ulps: int,
+    rng: np.random.Generator,
+    only: str | None = None,
+    *,
+    alike: bool = False,
 ) -> tuple[dict[str, object], dict[str, np.ndarray]]:
     """Returns a point jittered by at most so many ulps, and the displacement that this really was.
 
     Ulps are those of the evaluation's precision; a claim in a narrower one is jittered by calling
-    this with an evaluator in the primals' own dtypes. With `only` one primal is moved.
+    this with an evaluator in the primals' own dtypes. With `only` one primal is moved. Where they
+    are moved `alike`, equal entries are moved by the same: ties stay.
     """
-    moved, displacement = dict(evaluator.point), {}
+    shifts = {}
     for name, x in evaluator.point.items():
-        if only not in (None, name):
-            continue
-        backend = backends.of(x)
-        # Never by nothing: an entry left in its place (a zero, say) may be a special one.
-        steps = np.asarray(rng.integers(-ulps, ulps, backends.coordinates(x)))
-        steps += steps >= 0
-        unit = evaluator.reaches[name] * backend.precision(x).eps
-        moved[name] = backend.step(x, 1.0, unit * steps)
-        displacement[name] = backend.values(moved[name]) - backend.values(x)
+        if only in (None, name):
+            # Never by nothing: an entry left in its place (a zero, say) may be a special one.
+            steps = np.asarray(rng.integers(-ulps, ulps, backends.coordinates(x)))
+            steps += steps >= 0
+            shifts[name] = evaluator.reaches[name] * backends.of(x).precision(x).eps * steps
+    if alike:
+        shifts = _alike(evaluator, shifts)
+    moved, displacement = dict(evaluator.point), {}
+    for name, shift in shifts.items():
+        x = evaluator.point[name]
+        moved[name] = backends.of(x).step(x, 1.0, shift)
+        displacement[name] = backends.of(x).values(moved[name]) - backends.of(x).values(x)
     return moved, displacement
+
+
+def scaled(evaluator: Evaluator, by: float, rng: np.random.Generator) -> dict[str, object]:
+    """Returns a point whose entries are larger or smaller by some share; zeros and ties stay."""
+    shifts = {}
+    for name, x in evaluator.point.items():
+        values = backends.of(x).values(x)
+        shifts[name] = by * values * rng.uniform(-1.0, 1.0, values.shape)
+    shifts = _alike(evaluator, shifts)
+    return {n: backends.of(x).step(x, 1.0, shifts[n]) for n, x in evaluator.point.items()}
+
+
+def _alike(evaluator: Evaluator, shifts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Returns shifts of which each entry has that of the first one that is equal to it."""
+    point, names = evaluator.point, list(shifts)
+    values = np.concatenate([backends.of(point[n]).values(point[n]).ravel() for n in names])
+    flat = np.concatenate([shifts[n].ravel() for n in names])
+    _, first, same = np.unique(values, return_index=True, return_inverse=True)
+    parts = np.split(flat[first][same.ravel()], np.cumsum([shifts[n].size for n in names])[:-1])
+    return {n: part.reshape(shifts[n].shape) for n, part in zip(names, parts, strict=True)}
 
 
 def function_noise(
@@ -105,9 +139,28 @@ def function_noise(
     return sigma, (max(min(ulps, coarsest), far + 1) if narrow else far)
 
 
-def loudest(size: np.ndarray, bits: int) -> np.ndarray:
-    """Returns the loudest noise that may be rounding, of outputs of some size."""
-    return 2.0 ** (-LOUD * bits) * size
+def loudest(evaluator: Evaluator, base: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Returns the loudest noise of ⟨u, f⟩ that may be rounding, for each cotangent u.
+
+    Outputs that cancel to nearly nothing (the sum of a normalised batch) are as loud as what they
+    are the sum of, which is taken to be of the size of the primals, or of 1.
+    """
+    share = 2.0 ** (-LOUD * evaluator.bits)
+    terms = TERM_ULPS * ulp_of_terms(evaluator, weights)
+    return np.maximum(share * seen_through(weights, base), terms)
+
+
+def ulp_of_terms(evaluator: Evaluator, weights: np.ndarray) -> np.ndarray:
+    """Returns the unit in the last place of what outputs may be the sum of, for each cotangent."""
+    return ulp_of_primals(evaluator) * np.linalg.norm(weights, axis=1)
+
+
+def ulp_of_primals(evaluator: Evaluator) -> float:
+    """Returns the unit in the last place of the largest entry of the primals, of 1 at least."""
+    sizes = [1.0]
+    for x in evaluator.point.values():
+        sizes.append(float(np.max(np.abs(backends.of(x).values(x)), initial=0.0)))
+    return 2.0 ** (1 - evaluator.bits) * max(sizes)
 
 
 def _is_frozen(large: np.ndarray, changes: np.ndarray) -> bool:
@@ -148,18 +201,33 @@ def symmetric_noise(
     """
     spreads = [rounding_floor(base, weights, evaluator.bits)]
     for ulps in (NEAR_ULPS, radius):
-        sums = []
-        for _ in range(JITTERS):
-            moved, displacement = jittered(evaluator, ulps, rng)
-            mirrored = {
-                n: backends.of(x).step(x, -1.0, displacement[n]) for n, x in evaluator.point.items()
-            }
-            there, here = evaluator.values(moved), evaluator.values(mirrored)
-            if there.size == base.size == here.size:
-                sums.append(weights @ ((there - base) + (here - base)))
+        sums = [weights @ bend for bend in _bends(evaluator, base, ulps, rng)]
         spread = rms(sums) / 6**0.5 if sums else spreads[0]
         spreads.append(np.where(np.isfinite(spread), spread, 0.0))
     return np.max(spreads, axis=0)
+
+
+def outputs_noise(
+    evaluator: Evaluator, base: np.ndarray, radius: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Returns the standard deviation of the rounding error of each output, as `symmetric_noise`."""
+    bends = list(_bends(evaluator, base, radius, rng))
+    spread = rms(bends) / 6**0.5 if bends else np.zeros(base.size)
+    return np.where(np.isfinite(spread), spread, 0.0)
+
+
+def _bends(
+    evaluator: Evaluator, base: np.ndarray, ulps: int, rng: np.random.Generator
+) -> Iterator[np.ndarray]:
+    """Yields f(x + δ) + f(x − δ) − 2 f(x) for some jitters δ."""
+    for _ in range(JITTERS):
+        moved, displacement = jittered(evaluator, ulps, rng)
+        mirrored = {
+            n: backends.of(x).step(x, -1.0, displacement[n]) for n, x in evaluator.point.items()
+        }
+        there, here = evaluator.values(moved), evaluator.values(mirrored)
+        if there.size == base.size == here.size:
+            yield (there - base) + (here - base)
 
 
 def gradient_noise(
@@ -172,11 +240,11 @@ def gradient_noise(
     """Returns the standard deviation of ⟨x̄, v⟩ among points jittered by a few ulps.
 
     The point itself is not among them: a claim that is special there (a mask of zeros, a guarded
-    division) is a mistake, not noise.
+    division) is a mistake, not noise; and so are the masks of a tie, which stays.
     """
     seen: list[float] = []
     for _ in range(JITTERS):
-        moved, _ = jittered(evaluator, NEAR_ULPS, rng)
+        moved, _ = jittered(evaluator, NEAR_ULPS, rng, alike=True)
         try:
             pulled = evaluator.pullback(cotangent, outputs, moved).cotangents
         except EvaluationError:  # away from the user's point it may do so

@@ -240,6 +240,11 @@ def _check_primal(name: str, tree: Any, *, others: tuple[str, ...]) -> None:
             f"primal {name!r} is {describe(tree)} numbers: pass an array, np.asarray({name})"
         )
     for path, leaf in floating.items():
+        if isinstance(leaf, np.ma.MaskedArray):
+            raise InvalidInput(
+                f"primal {path!r} is a masked array, whose mask arithmetic moves along: pass its "
+                f"values, {path}.filled(0.0), and the mask as data of its own"
+            )
         values = backends.of(leaf).values(leaf)
         bad = ~np.isfinite(values)
         if bad.any():

@@ -16,12 +16,14 @@ from gradcheck.contract import aliasing, form, mutation
 from gradcheck.contract.audited import Audit
 from gradcheck.contract.batch import batches
 from gradcheck.contract.determinism import ACCUMULATES, backward_again, forward_again, increments
+from gradcheck.contract.digits import digits
 from gradcheck.contract.layout import layouts
 from gradcheck.contract.linearity import linear
 from gradcheck.contract.mutation import guarded
 from gradcheck.contract.overflow import infinite, overflowing
+from gradcheck.contract.partial import in_part
 from gradcheck.contract.randomness import random_kept, random_states, repeated
-from gradcheck.contract.state import added_up, filled_once, stale
+from gradcheck.contract.state import added_up, counted, filled_once, stale
 from gradcheck.errors import EvaluationError
 from gradcheck.evaluation import BudgetSpent, Evaluator
 from gradcheck.subject import Pulled, copied
@@ -58,9 +60,12 @@ AUDITS: tuple[Row, ...] = (
     Row("state between calls", lambda audited, rng, wrong: stale(audited, rng), 2),
     Row("a cache filled once", filled_once, 1),
     Row("gradients that add up", lambda audited, rng, wrong: added_up(audited), 0),
+    Row("digits", lambda audited, rng, wrong: digits(audited), 0),
     Row("linearity", lambda audited, rng, wrong: linear(audited, rng), 0),
     Row("memory layout", lambda audited, rng, wrong: layouts(audited, rng), 3),
     Row("batches of one and of none", batches, 2),
+    Row("some outputs and primals alone", in_part, 0),
+    Row("many calls", lambda audited, rng, wrong: counted(audited), 0),
 )
 
 UNSTABLE = {"forward_nondeterministic", "backward_nondeterministic", ACCUMULATES}

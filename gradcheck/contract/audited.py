@@ -19,6 +19,9 @@ SAME_ULPS, DOUBLE = 2.0**9, 2.0**-40
 """Two runs of a parallel sum differ by rounding (by fewer ulps of fewer digits); a race, or a stale
 cache, by whole terms."""
 
+GOLDEN = (5**0.5 - 1) / 2
+"""Its multiples have all digits, and spread evenly."""
+
 MOST_SHARE = 2.0**-4
 
 GROSS = (2.0**-10, 2.0**-2)
@@ -101,6 +104,15 @@ class Audit:
                 floor * self.natural[name] + (0.0 if blur is None else blur[name]),
             )
         ]
+
+    @cached_property
+    def of_long(self) -> dict[str, np.ndarray]:
+        """What the pullback gives for a cotangent that has all digits of its dtype."""
+        long = {}
+        for name, u in self.cotangents[0].items():
+            shares = 0.5 + np.modf(GOLDEN * np.arange(1, u.size + 1))[0] / 2
+            long[name] = u * shares.reshape(u.shape)
+        return self.pulled(self.y_bar(long))
 
     @property
     def rounding(self) -> float:

@@ -87,7 +87,7 @@ def increments(subject: Subject) -> Subject:
         added = {n: _minus(x, first.get(n)) for n, x in second.cotangents.items()}
         return replace(second, cotangents=added)
 
-    return replace(subject, pullback=pullback, interleaved=None)
+    return replace(subject, pullback=pullback, interleaved=None, partial=None)
 
 
 def _changed_again(evaluator: Evaluator, outputs: Point) -> list[str]:

@@ -7,6 +7,7 @@ import numpy as np
 from gradcheck import backends
 from gradcheck.contract.agreement import about, blur
 from gradcheck.contract.audited import Audit
+from gradcheck.contract.digits import is_short
 from gradcheck.errors import PullbackError
 from gradcheck.evaluation import Direction
 from gradcheck.fineness import HALF_BITS
@@ -64,7 +65,7 @@ def linear(audited: Audit, rng: np.random.Generator) -> Iterator[Finding]:
         yield about(UPDATED_FIRST if updates else NONLINEAR, names)
 
 
-def _is_of_half(audited: Audit, rng: np.random.Generator) -> bool:
+def _is_of_half(audited: Audit) -> bool:
     """Whether a half precision is at work inside: it flushes what is faint, and rounds sums.
 
     The function was heard to have few bits, or a gradient has no more than they hold, though the
@@ -72,21 +73,14 @@ def _is_of_half(audited: Audit, rng: np.random.Generator) -> bool:
     """
     if audited.evaluator.bits <= LOW_BITS:
         return True
-    u = audited.cotangents[0]
-    long = {name: values * rng.uniform(0.5, 1.0, values.shape) for name, values in u.items()}
-    return any(_is_short(values) for values in audited.pulled(audited.y_bar(long)).values())
-
-
-def _is_short(values: np.ndarray) -> bool:
-    mantissas = np.ldexp(np.frexp(values)[0], HALF_BITS)
-    return bool(np.any(values != 0) and np.all(mantissas == np.round(mantissas)))
+    return any(is_short(values, HALF_BITS) for values in audited.of_long.values())
 
 
 def _nonlinear(audited: Audit, u: Direction, rng: np.random.Generator) -> list[str]:
     """Returns the primals for which x̄(u) is not x̄(-c a) / -c + c x̄(b / c), where u = a + b."""
     arrays = [*audited.point.values(), *audited.outputs.values()]
     precisions = [backends.of(x).precision(x) for x in arrays]
-    is_narrow = min(p.largest for p in precisions) < NARROW or _is_of_half(audited, rng)
+    is_narrow = min(p.largest for p in precisions) < NARROW or _is_of_half(audited)
     up, down = (-NEAR, NEAR) if is_narrow else (-FAR, FAINT)
     part = {name: rng.integers(0, 2, values.shape) for name, values in u.items()}
     first = audited.pulled(audited.y_bar({n: up * part[n] * v for n, v in u.items()}))

@@ -314,3 +314,75 @@ def test_a_scalar_behind_a_half_precision_is_never_accused(seed):
     assert gradcheck.check(loss, x, vjp=slope, seed=seed).status != "fail"
     doubled = gradcheck.check(loss, x, vjp=lambda u, x: 2 * slope(u, x), seed=seed)
     assert doubled.status != "pass"
+
+
+def in_float32(u, x, w):
+    """A pullback that computes in float32 whatever it is given, and returns what it was given."""
+    narrow = np.float32
+    z = (u * (1 - np.tanh(x @ w / 17) ** 2) / 17).astype(narrow)
+    return (z @ w.T.astype(narrow)).astype(x.dtype), (x.T.astype(narrow) @ z).astype(w.dtype)
+
+
+def through_float32(u, x, w):
+    """A pullback whose first step goes through float32, the others not."""
+    z = (u * (1 - np.tanh(x @ w / 17) ** 2) / 17).astype(np.float32).astype(u.dtype)
+    return z @ w.T, x.T @ z
+
+
+@given(seed=SEEDS, pull=st.sampled_from((in_float32, through_float32)))
+def test_a_pullback_in_float32_is_right_for_float32(seed, pull):
+    """Beside a function in float64 it looks wrong by an ulp of its largest terms."""
+    rng = np.random.default_rng(seed)
+    x, w = (rng.normal(size=shape).astype(np.float32) for shape in ((8, 300), (300, 40)))
+    verdict = gradcheck.check(lambda x, w: np.tanh(x @ w / 17), x, w, vjp=pull, seed=seed)
+    assert verdict.status == "pass", str(verdict)
+
+
+def cast(g):
+    return g.astype(np.float32).astype(g.dtype)
+
+
+FUNCTIONS = {
+    "tanh": (lambda x: np.tanh(x), lambda u, x: u * (1 - np.tanh(x) ** 2)),
+    "softplus": (lambda x: np.log1p(np.exp(x)), lambda u, x: u / (1 + np.exp(-x))),
+    "row sums": (lambda x: x.sum(1), lambda u, x: u[:, None] + 0 * x),
+    "half a square": (lambda x: np.sum(x * x) / 2, lambda u, x: u * x),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@given(seed=SEEDS)
+def test_a_float64_gradient_that_went_through_float32_is_found(name, seed):
+    f, vjp = FUNCTIONS[name]
+    x = np.random.default_rng(seed).normal(size=(4, 5))
+    verdict = gradcheck.check(f, x, vjp=lambda u, x: cast(vjp(u, x)), seed=seed)
+    assert "precision" in {found.kind for found in verdict.findings}, str(verdict)
+    assert verdict.status == "fail"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@given(seed=SEEDS, data=st.sampled_from(("whole numbers", "float32 numbers", "any")))
+def test_data_of_few_digits_make_no_gradient_lose_them(name, seed, data):
+    f, vjp = FUNCTIONS[name]
+    x = np.random.default_rng(seed).normal(size=(4, 5))
+    x = {"whole numbers": np.round(3 * x), "float32 numbers": cast(x), "any": x}[data]
+    assert gradcheck.check(f, x, vjp=vjp, seed=seed).status == "pass"
+    narrow = lambda x: cast(f(cast(x)))  # noqa: E731
+    same = gradcheck.check(narrow, x, vjp=lambda u, x: cast(vjp(u, x)), seed=seed)
+    assert same.status == "pass", str(same)
+
+
+@given(seed=SEEDS)
+@settings(max_examples=8)
+def test_one_dead_entry_of_1e5_is_found_in_float32(seed):
+    """The float32 product rounds by more than an ulp of what comes out, which is no difference."""
+    rng = np.random.default_rng(seed)
+    x, w = (rng.normal(size=shape).astype(np.float32) for shape in ((4, 1000), (1000, 100)))
+
+    def dead(u, x, w):
+        w_bar = x.T @ u
+        w_bar[np.unravel_index(np.argsort(np.abs(w_bar), axis=None)[w_bar.size // 2], w.shape)] = 0
+        return u @ w.T, w_bar
+
+    verdict = gradcheck.check(lambda x, w: x @ w, x, w, vjp=dead, seed=seed)
+    assert verdict.status == "fail", str(verdict)
