@@ -234,6 +234,9 @@ class Screened:
         nearest = np.clip(claimed, low - self.slack, high + self.slack)
         for array, values in zip(arrays, (nearest, self.slack, low, high), strict=True):
             array[wrong] = values[wrong]
+        passed = np.ones(claimed.size, dtype=bool)
+        passed[looked_at] = passed[wrong] = False
+        arrays[1][passed] = self.slack[passed]
         central[looked_at] = found.central.flat[looked_at]
         kinked[looked_at] = found.kinked.flat[looked_at]
         true, bar, low, high, kinked, central = (

@@ -21,6 +21,7 @@ from gradcheck.localisation import (
 from gradcheck.measurement import COARSE, Measurement, Probed
 from gradcheck.mixtures import are_mixed, is_between, is_mixed
 from gradcheck.probes import Probe, scale
+from gradcheck.scales import length
 from gradcheck.verdict import JOINT, Comparison, Finding
 
 REPEATS = 2
@@ -126,23 +127,23 @@ def _on_kink(m: Measurement, name: str, probed: Probed) -> Finding | Literal[Fal
     Along one direction slopes at several kinks may hide one another, and a wrong slope elsewhere
     hides among them. Returns what is wrong, False where nothing is, or why it stays undecided.
     """
-    k = probed.worst
     try:
-        found = _on_kinks(m, probed, name, k)
-        if found is None:
-            return TOO_MANY_KINKS if m.evaluator.is_sure else KINKS_TOO_CLOSE
-        if found.indices and are_mixed(m, found, k):
-            return False
-        if found.indices and (m.evaluator.is_sure or _is_gross(found)):
-            return _located_finding(m, name, found, k)
-        if found.indices or not _is_telling(found):
-            return KINKS_TOO_CLOSE
-        return (
-            _ties(m, name, found.kinked)
-            or _along_claim(m, found, k)
-            or _through_one_sign(m, name, probed, found)
-            or False
-        )
+        for k in sorted(range(len(probed.outcomes)), key=lambda k: k != probed.worst):
+            found = _on_kinks(m, probed, name, k)
+            if found is None:
+                return TOO_MANY_KINKS if m.evaluator.is_sure else KINKS_TOO_CLOSE
+            if found.indices and are_mixed(m, found, k):
+                return False
+            if found.indices and (m.evaluator.is_sure or _is_gross(found)):
+                return _located_finding(m, name, found, k)
+            if not found.indices and _is_telling(found):
+                return (
+                    _ties(m, name, found.kinked)
+                    or _along_claim(m, found, k)
+                    or _through_one_sign(m, name, probed, found)
+                    or False
+                )
+        return KINKS_TOO_CLOSE
     except BudgetSpent:
         return KINKS_AND_BUDGET
 
@@ -179,9 +180,15 @@ def _on_kinks(m: Measurement, probed: Probed, name: str, k: int) -> Located | No
 
 
 def _is_telling(found: Located) -> bool:
-    """Whether the bars of the entries are small against the gradient: they then exclude errors."""
-    size = float(np.sqrt(np.mean(np.square(found.claimed))))
-    return bool(np.median(found.bar) <= UNRESOLVED * size) or size == 0.0
+    """Whether the bars of the entries are small against the gradient: they then exclude errors.
+
+    Most of them must be, and all together: of a solution of an ill-conditioned system the bars of
+    large entries are as large as these.
+    """
+    seen = np.isfinite(found.bar)
+    size, bar = (length(a) for a in (found.claimed[seen], found.bar[seen]))
+    most = np.median(found.bar) <= UNRESOLVED * size / max(1, seen.sum()) ** 0.5
+    return bool(most and bar <= UNRESOLVED * size) or size == 0.0
 
 
 def _is_gross(found: Located) -> bool:
