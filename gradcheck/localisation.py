@@ -187,10 +187,11 @@ def screened(line: Line, primal: str, k: int, rng: np.random.Generator) -> Locat
         kinked[i] = high - low > 2 * slack
         if not low - slack <= 0.0 <= high + slack:
             suspicious.append(i)
-    entries = np.array(suspicious, dtype=int)
+    entries = every = np.array(suspicious, dtype=int)
     if entries.size > MOST_KINKED:
         entries = rng.choice(entries, MOST_KINKED, replace=False)
-    found = _entries(line, primal, k, entries, seen=np.arange(claimed.size))
+    left = np.setdiff1d(every, entries)
+    found = _entries(line, primal, k, entries, seen=np.setdiff1d(np.arange(claimed.size), left))
     looked_at = np.zeros(shape, dtype=bool)
     looked_at.flat[entries] = True
     return replace(
