@@ -124,6 +124,8 @@ def _is_decided_zero(estimate: Estimate, k: int, bar: float, weight: float, eps:
     outputs move anyway (a softmax moves, its sum does not).
     """
     nothing = NOTHING_ULPS * eps * float(estimate.size[k])
+    if weight == 0.0:  # outputs may cancel to less than what they are the sum of
+        nothing = max(nothing, NOTHING_ULPS * float(estimate.terms[k]))
     if weight > min(nothing, bar):
         return False
     return bool(estimate.still[k]) or bar <= max(nothing, eps**0.4 * float(estimate.slowest[k]))

@@ -17,7 +17,7 @@ from gradcheck.contract.agreement import blur
 from gradcheck.contract.audited import is_far
 from gradcheck.errors import EvaluationError
 from gradcheck.evaluation import BudgetSpent, Evaluator, flat
-from gradcheck.noise import FLOAT32_BITS, LOW_BITS, jittered
+from gradcheck.noise import FLOAT32_BITS, LOW_BITS, jittered, ulp_of_primals
 from gradcheck.oracles.finite_difference import Line
 from gradcheck.scales import scale, seen_through
 from gradcheck.structure import entry
@@ -39,6 +39,9 @@ AGREEMENT = 2.0**-6
 """How well the two precisions must agree at the point, relative to the output's scale: enough to
 see that it is the same function, loose enough for an ill-conditioned one."""
 
+TERM_ULPS = 2.0**6
+"""The same, in ulps of the primals, where outputs cancel."""
+
 TRIALS = {LOW_BITS: (2.0**-3, 2.0**-2), FLOAT32_BITS: (2.0**-6, 2.0**-6)}
 """A step, and the share of it by which four steps lie apart, at which the narrower precision must
 show what the wider one says: close together, so that what differs between them is rounding."""
@@ -48,9 +51,10 @@ LOW_ULPS = 32.0
 """The rounding of a backward pass of usual depth, in ulps of its largest terms; in float16 and
 bfloat16 fewer, or nothing would be seen (a quarter of the largest term in bfloat16)."""
 
-NUDGE, NUDGE_ULPS, FINER = 2.0**-22, 2**30, 2.0**-11
+NUDGE, NUDGE_ULPS, FINER, CANCELLED = 2.0**-22, 2**30, 2.0**-11, 2.0**-17
 """Point and cotangent are nudged by so much of themselves: curvature is then 2^-44. A pullback must
-be so many times finer than the primals' own precision (2^-34 of float32) to judge a claim in it."""
+be so many times finer than the primals' own precision (2^-34 of float32) to judge a claim in it; of
+the terms that a gradient is the difference of (1 - y² of a y close to 1), the last counts."""
 
 LOW_EPS = 2.0**-12
 GAIN = 2.0**-4
@@ -85,7 +89,9 @@ def escalated(audited: Audit, agreement: float = AGREEMENT) -> Evaluator | None:
     size = float(np.max(np.abs(theirs[told]), initial=0.0))
     if np.isinf(agreement):
         return wide
-    return wide if np.all(np.abs(ours - theirs)[told] <= agreement * size) else None
+    # Outputs that cancel to nearly nothing agree as well as what they are the sum of.
+    slack = agreement * size + TERM_ULPS * ulp_of_primals(evaluator)
+    return wide if np.all(np.abs(ours - theirs)[told] <= slack) else None
 
 
 def has_longer(point: Point) -> bool:
@@ -184,7 +190,12 @@ def computes_wide(wide: Audit, rng: np.random.Generator) -> bool:
     except EvaluationError:
         return True
     return all(
-        not is_far(2 * x_bar, ahead[n] + behind[n], FINER * wide.evaluator.rounded)
+        not is_far(
+            2 * x_bar,
+            ahead[n] + behind[n],
+            FINER * wide.evaluator.rounded,
+            CANCELLED * wide.evaluator.rounded * wide.natural[n],
+        )
         for n, x_bar in wide.gradients[0].items()
         if n in ahead and n in behind
     )

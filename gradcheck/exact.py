@@ -7,18 +7,23 @@ error is excluded, and judges the parts of the primal whose slopes drown in roun
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from gradcheck import backends
 from gradcheck.comparison import FAIL_BARS, ROUNDING_ULPS, Outcome
-from gradcheck.evaluation import Direction, Evaluator
+from gradcheck.errors import EvaluationError
+from gradcheck.evaluation import Direction, Evaluator, dot, flat
 from gradcheck.kinks import has_no_decisions
 from gradcheck.localisation import MOST_ENTRIES, Located
 from gradcheck.measurement import Measurement, Probed
+from gradcheck.noise import scaled
 from gradcheck.oracles.complex_step import complex_step
 from gradcheck.oracles.forward_mode import forward_mode
+from gradcheck.subject import Point
 
-Route = Callable[[Evaluator, np.ndarray, Direction], np.ndarray | None]
+Route = Callable[[Evaluator, Point, np.ndarray, Direction], np.ndarray | None]
 
 COMPLEX_STEP = "complex step"
 
@@ -26,6 +31,14 @@ ROUTES: tuple[tuple[str, Route], ...] = (
     ("forward mode", forward_mode),
     (COMPLEX_STEP, complex_step),
 )
+
+NEARBY = (2.0**-3, 2.0**-4, 2.0**-5, 2.0**-6, 2.0**-8, 2.0**-20)
+"""A residual that is a mistake is much the same at points close by, of which the entries are larger
+or smaller by so much. That of a route that cancels is not: a / (a + b) where b is next to nothing
+rounds b to the digits of a, whatever the step."""
+
+ODD = 0.7
+"""Tangents there are so many times as long: products then round, too."""
 
 CONFIRMED = 2.0**-10
 """Finite differences confirm a route only where their bar is below this share of the gradient."""
@@ -51,7 +64,7 @@ class Confirmed:
         """Returns ∂f/∂x · v along a probe."""
         if probed is self.probed:
             return self.pushed
-        return self.route(m.evaluator, m.base, probed.probe.tangent)
+        return self.route(m.evaluator, m.evaluator.point, m.base, probed.probe.tangent)
 
     def may_accuse(self, m: Measurement) -> bool:
         """Whether no decision is seen that the route could be blind to."""
@@ -89,7 +102,7 @@ def _is_clear(probed: Probed) -> bool:
 def _confirmed(m: Measurement, probed: Probed) -> Confirmed | None:
     outcome = probed.outcomes[0]
     for name, route in ROUTES:
-        pushed = route(m.evaluator, m.base, probed.probe.tangent)
+        pushed = route(m.evaluator, m.evaluator.point, m.base, probed.probe.tangent)
         if pushed is None:
             continue
         apart = abs(float(m.weights[0] @ pushed) - outcome.claimed - outcome.residual)
@@ -128,6 +141,9 @@ def _outcome(
         is_open = old.status == "inconclusive" or old.bar > abs(residual)
         if not (is_open and confirmed.may_accuse(m)):
             return old
+        bar += _wobble(m, k, confirmed.route, v, residual, _nearby(m, k))
+        if abs(residual) <= FAIL_BARS * bar:
+            return old
         told = replace(old, residual=residual, bar=bar, weight=size, route=confirmed.name)
         return replace(told, status="fail", reason="")
     return replace(
@@ -140,6 +156,54 @@ def _outcome(
         reason="" if old.status != "pass" else old.reason,
         route=confirmed.name,
     )
+
+
+@dataclass(frozen=True)
+class Nearby:
+    """A point close by, and what the claim is there.
+
+    Attributes:
+        point: the primals.
+        base: f there, as one vector.
+        gradient: the claimed pullback of one cotangent.
+    """
+
+    point: dict[str, Any]
+    base: np.ndarray
+    gradient: Direction
+
+
+def _nearby(m: Measurement, k: int) -> list[Nearby]:
+    """Returns points close by, where the claim can be asked in the precision of the evaluations."""
+    evaluator, found = m.evaluator, []
+    if evaluator.precision is not None:
+        return []
+    for by in NEARBY:
+        point = scaled(evaluator, by, m.rng)
+        try:
+            outputs = evaluator.outputs(point)
+            pulled = evaluator.pullback(m.audited.cotangents[k], outputs, point).cotangents
+        except EvaluationError:  # away from the user's point it may do so
+            continue
+        gradient = {n: backends.of(g).values(g) for n, g in pulled.items()}
+        found.append(Nearby(point, evaluator.seen(flat(outputs)), gradient))
+    return found
+
+
+def _wobble(
+    m: Measurement, k: int, route: Route, tangent: Direction, residual: float, nearby: list[Nearby]
+) -> float:
+    """Returns by how much the residual of a claim along a tangent differs at points close by."""
+    apart = [0.0]
+    for near in nearby:
+        odd = {n: ODD * v for n, v in tangent.items()}
+        pushed = route(m.evaluator, near.point, near.base, odd)
+        if pushed is not None and all(
+            near.gradient[n].shape == v.shape for n, v in tangent.items()
+        ):
+            there = float(m.weights[k] @ pushed) / ODD - dot(near.gradient, tangent)
+            apart.append(abs(there - residual))
+    return max(apart)
 
 
 def exactly_located(m: Measurement, probed: Probed, k: int, most: int = MOST_ENTRIES) -> Located:
@@ -157,15 +221,22 @@ def exactly_located(m: Measurement, probed: Probed, k: int, most: int = MOST_ENT
     among = np.arange(claimed.size) if probed.probe.part is None else probed.probe.part
     entries = among if among.size <= most else m.rng.choice(among, most, replace=False)
     true, seen = claimed.ravel().copy(), np.zeros(claimed.size, dtype=bool)
+    bar, floor = np.zeros(claimed.size), m.evaluator.floor_of((name,))
     seen[entries] = True
+    nearby = _nearby(m, k)
     for i in entries:
         unit = np.zeros(claimed.size)
         unit[i] = 1.0
-        pushed = route(m.evaluator, m.base, {name: unit.reshape(claimed.shape)})
-        true[i] = claimed.flat[i] if pushed is None else float(m.weights[k] @ pushed)
-    floor = m.evaluator.floor_of((name,))
-    arrays = (a.reshape(claimed.shape) for a in (true, floor * np.abs(true), seen))
-    true, bar, seen = arrays
+        v = {name: unit.reshape(claimed.shape)}
+        pushed = route(m.evaluator, m.evaluator.point, m.base, v)
+        if pushed is None:
+            continue
+        true[i] = float(m.weights[k] @ pushed)
+        bar[i] = floor * abs(true[i])
+        residual = float(true[i] - claimed.flat[i])
+        if abs(residual) > bar[i]:
+            bar[i] += _wobble(m, k, route, v, residual, nearby)
+    true, bar, seen = (a.reshape(claimed.shape) for a in (true, bar, seen))
     return Located(
         name,
         claimed,

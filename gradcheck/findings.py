@@ -102,9 +102,15 @@ def _is_near(row: Comparison, factor: float) -> bool:
     return abs(row.claimed - factor * row.true) <= row.bar <= CLOSE * abs(factor * row.true)
 
 
-def ties_finding(name: str, count: int, outcome: Outcome) -> Finding:
-    """Returns the finding of a tie whose shares do not add up."""
-    true = outcome.claimed + outcome.residual
+def ties_finding(name: str, count: int, outcome: Outcome, true: float) -> Finding:
+    """Returns the finding of entries on kinks that are right each, and not together.
+
+    Args:
+        name: the primal.
+        count: how many entries were moved.
+        outcome: of moving them together.
+        true: the right slope that is nearest to the claimed one.
+    """
     message = (
         f"{name}: {count} entries are tied or on a kink, and what the claim gives them does not "
         f"add up: moved together, {', '.join(_facts(outcome.claimed, true, outcome.bar))}. Give a "

@@ -48,6 +48,13 @@ FURTHER, LOOSELY = 4.0, 1.25
 """What moves smoothly moves so many times as far at so many times the step, to a quarter; what
 crosses the spacing of a format by chance does not."""
 
+SATURATED, GROWTH, FIRST_ULPS = 5, 8.0, 16.0
+"""Of so many entries whose small moves are not seen, steps grow by the second: a smooth function's
+first move that is seen is then below the third."""
+
+MURMURS = (2.0, 2.0**4, 2.0**7)
+"""Moves of a few ulps show nothing but rounding."""
+
 HALF = 2.0**-5
 """A share of an entry that shows its slope through float16 and bfloat16."""
 
@@ -179,13 +186,22 @@ def _by_entries(evaluator: Evaluator, base: np.ndarray, name: str, rng: np.rando
         (n, i, _jump(evaluator, base, n, i, CROSSING))
         for n, i in _drawn({name: evaluator.point[name]}, rng)
     ]
-    entries = [entry for entry in drawn if entry[2] >= LOUD_ULPS]
+    entries = [(n, i, jump) for n, i, jump in drawn if jump >= LOUD_ULPS]
+    heard = [
+        max(_jump(evaluator, base, n, i, ulps * 2.0**-evaluator.bits) for ulps in MURMURS)
+        for n, i, _ in entries[:SATURATED]
+    ]
+    if heard and np.median([jump for _, _, jump in entries]) <= LOUD_ULPS * np.median(heard):
+        return evaluator.bits  # nothing but rounding moves: an output that cancels to nothing
     least = 2.0 ** -(evaluator.bits * 2 / 3)
     small = [(n, i, max(least, SEEN_ULPS / jump)) for n, i, jump in entries]
     small = [(n, i, t) for n, i, t in small if t <= BELOW_FORMATS] or small
     moving = [(n, i, t, d) for n, i, t in small if (d := _jump(evaluator, base, n, i, t)) > 0]
     in_step = [_jump(evaluator, base, n, i, FURTHER * t) / d for n, i, t, d in moving]
     if not entries or (moving and sum(map(_is_in_step, in_step)) >= len(moving) / 2):
+        return evaluator.bits
+    first = [_first_jump(evaluator, base, n, i) for n, i, _ in entries[:SATURATED]]
+    if np.median(first) <= FIRST_ULPS:
         return evaluator.bits
     scales = [(bits, share) for bits, share in FORMATS if bits < evaluator.bits]
     seen = [
@@ -198,6 +214,21 @@ def _by_entries(evaluator: Evaluator, base: np.ndarray, name: str, rng: np.rando
     )
     steps = [_jump(evaluator, base, n, i, share, GROWN) > 0 for n, i, _ in entries]
     return 0 if sum(steps) > len(entries) / 2 else bits
+
+
+def _first_jump(evaluator: Evaluator, base: np.ndarray, name: str, i: int) -> float:
+    """Returns the first move of the outputs that is seen as the steps of a coordinate grow.
+
+    Where the outputs saturate it is an ulp or a few: what hides the smaller ones is their own
+    rounding. Through a format it is a whole spacing of that.
+    """
+    share = 2.0 ** -(evaluator.bits * 2 / 3)
+    while share < CROSSING:
+        jump = _jump(evaluator, base, name, i, share)
+        if jump > 0:
+            return jump
+        share *= GROWTH
+    return np.inf
 
 
 def _is_in_step(ratio: float) -> bool:

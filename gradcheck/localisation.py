@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gradcheck.comparison import FAIL_BARS, ROUNDING_ULPS
-from gradcheck.oracles.finite_difference import Estimate, Line, estimate, settled
+from gradcheck.oracles.finite_difference import Estimate, Line, estimate, settled, with_kinks
 from gradcheck.probes import signed
 from gradcheck.scales import lengths
 
@@ -244,7 +244,7 @@ def _along(line: Line, primal: str, k: int, block: np.ndarray, v: np.ndarray) ->
     if found is None:
         return None
     suspect = only & (np.abs(found.residual) > found.bar)
-    return settled(part, found, suspect) if suspect.any() else found
+    return settled(part, found, suspect) if suspect.any() else with_kinks(part, found)
 
 
 def _lengths(line: Line, primal: str) -> np.ndarray:

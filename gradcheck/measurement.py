@@ -17,16 +17,18 @@ from gradcheck.localisation import Located, natural_rounding
 from gradcheck.noise import (
     FLOAT32_BITS,
     LOW_BITS,
+    NEAR_ULPS,
     Z,
     function_noise,
     gradient_noise,
     loudest,
+    outputs_noise,
     rounding_floor,
     symmetric_noise,
 )
 from gradcheck.oracles.finite_difference import Estimate, Level, Line, estimate, settled
 from gradcheck.probes import Probe, part_probe, tangent, tied
-from gradcheck.scales import rms, seen_through
+from gradcheck.scales import rms
 from gradcheck.verdict import number
 
 TARGET = {53: 2.0**-30, 24: 2.0**-14}
@@ -110,6 +112,7 @@ class Measurement:
         )
         self.sigma, self.radius = np.zeros(len(self.weights)), 1
         self.apart: dict[str, np.ndarray] = {}  # the noise under jitter of one primal
+        self.hum: np.ndarray | None = None  # of each output, heard where there seems to be a kink
         self.target: float = 0.0  # no bar need be smaller, relative to ‖x̄·v‖₂
         self.fine: dict[str, int] = {}
         self.located: dict[str, tuple[Located, int]] = {}
@@ -132,8 +135,8 @@ class Measurement:
     @property
     def is_loud(self) -> bool:
         """Whether the noise is none of rounding: something jumps close to the point."""
-        most = loudest(seen_through(self.weights, self.base), self.evaluator_of(self.fine).bits)
-        return bool(np.any(self.sigma > most))
+        heard = self.evaluator_of(self.fine)
+        return bool(np.any(self.sigma > loudest(heard, self.base, self.weights)))
 
     @cached_property
     def of_one_sign(self) -> tuple[int, ...]:
@@ -266,7 +269,12 @@ class Measurement:
         outcomes = self.judge(probe, line, best)
         suspects = np.array([o.status in ("fail", "grey") for o in outcomes])
         if best is not None and suspects.any():
-            best = settled(line, best, suspects)
+            coarse, best = best, settled(line, best, suspects)
+            if best.kinked.any() and self.hum is None and self.base.size > 1:
+                ulps = self.radius if line.evaluator.is_narrow else NEAR_ULPS
+                self.hum = outputs_noise(self.evaluator, self.base, ulps, self.rng)
+                line = replace(line, hum=self.hum)
+                best = settled(line, coarse, suspects)
             outcomes = self.judge(probe, line, best, careful=True)
         if any(o.status == "grey" for o in outcomes):
             outcomes = self.again(probe, outcomes)
@@ -306,8 +314,8 @@ class Measurement:
     def line(self, v: Any) -> Line:
         """Returns the line along a tangent."""
         evaluator = self.evaluator_of(v)
-        sigma = self.noise_along(v)
-        return Line(evaluator, self.base, self.weights, self.audited.gradients, v, sigma)
+        sigma, gradients = self.noise_along(v), self.audited.gradients
+        return Line(evaluator, self.base, self.weights, gradients, v, sigma, hum=self.hum)
 
     def noise_along(self, names: Iterable[str]) -> np.ndarray:
         """Returns σ where some primals are moved."""

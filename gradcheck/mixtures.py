@@ -9,6 +9,8 @@ largest of their slopes.
 Source: Clarke (1983), Optimization and Nonsmooth Analysis, theorem 2.5.1.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from gradcheck import backends
@@ -54,7 +56,7 @@ def are_mixed(m: Measurement, found: Located, k: int) -> bool:
         v = np.zeros(found.claimed.shape)
         v[index] = sizes[index]
         true = float(found.central[index] * sizes[index])
-        if not _is_between(m, k, {found.primal: v}, true):
+        if not is_between(m, k, {found.primal: v}, true):
             return False
     return _adds_up(m, found.primal, k)
 
@@ -71,7 +73,7 @@ def is_mixed(m: Measurement, probed: Probed, k: int) -> bool:
     if has_no_decisions(m):
         return False
     true = outcome.claimed + outcome.residual
-    if not _is_between(m, k, probe.tangent, true, widely=not probe.alike):
+    if not is_between(m, k, probe.tangent, true, widely=not probe.alike):
         return False
     return all(_adds_up(m, name, k) for name in probe.primals if not probe.alike)
 
@@ -87,13 +89,13 @@ def _adds_up(m: Measurement, name: str, k: int) -> bool:
         outcome = together.outcomes[k]
         true = outcome.claimed + outcome.residual
         passes = outcome.status == "pass"
-        if not passes and not _is_between(m, k, v, true):
+        if not passes and not is_between(m, k, v, true):
             return False
     return True
 
 
-def _is_between(m: Measurement, k: int, v: Direction, true: float, *, widely: bool = False) -> bool:
-    """Whether the claim along v is between the slopes of ⟨u, f⟩ close by.
+def is_between(m: Measurement, k: int, v: Direction, true: float, *, widely: bool = False) -> bool:
+    """Returns whether the claim along v is between the slopes of ⟨u, f⟩ close by.
 
     Each output may take another branch, so that the interval is the sum of theirs.
 
@@ -105,7 +107,7 @@ def _is_between(m: Measurement, k: int, v: Direction, true: float, *, widely: bo
         widely: whether twice as far out is between as well: points drawn at random hardly show the
             extremes of many ties along a direction that moves them all.
     """
-    evaluator, line = m.evaluator_of(v), m.line(v)
+    evaluator, line = m.evaluator_of(v), replace(m.line(v), hum=None)  # it hears kinks, too
     away, step = (2.0 ** -round(share * evaluator.bits) for share in (AWAY, STEP))
     claimed = line.claims[k]
     rounding = (Z * float(line.sigma[k]) + line.grain[k]) / step
@@ -138,7 +140,7 @@ def _slopes(m: Measurement, k: int, v: Direction, away: float, step: float) -> n
 def _jumps(m: Measurement, k: int, away: float) -> bool:
     """Whether f jumps close to the point: what is on the other side is then no mixture."""
     u = m.weights[k : k + 1]
-    most = loudest(seen_through(u, m.base), m.evaluator.bits)
+    most = loudest(m.evaluator, m.base, u)
     heard = Z * min(float(m.sigma[k]), float(most[0]))
     for _ in range(SEEN):
         start = _displaced(m, away)

@@ -5,6 +5,8 @@ after subtracting the claimed linear change is rounding. Two radii, since an inn
 coarser than the input (a sum with a large constant is quantised at the constant's spacing).
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from gradcheck import backends
@@ -35,6 +37,9 @@ Z = 8.0
 LOUD = 1 / 3
 """Noise above 2^-(LOUD p) of the outputs is none of rounding: something jumps under the jitter (a
 branch is taken where a primal is zero). Each primal is then listened to by itself."""
+
+TERM_ULPS = 2.0**12
+"""The same in ulps of the terms whose sum an output may be."""
 
 
 def far_ulps(bits: int) -> int:
@@ -71,6 +76,16 @@ def jittered(
         moved[name] = backends.of(x).step(x, 1.0, shift)
         displacement[name] = backends.of(x).values(moved[name]) - backends.of(x).values(x)
     return moved, displacement
+
+
+def scaled(evaluator: Evaluator, by: float, rng: np.random.Generator) -> dict[str, object]:
+    """Returns a point whose entries are larger or smaller by some share; zeros and ties stay."""
+    shifts = {}
+    for name, x in evaluator.point.items():
+        values = backends.of(x).values(x)
+        shifts[name] = by * values * rng.uniform(-1.0, 1.0, values.shape)
+    shifts = _alike(evaluator, shifts)
+    return {n: backends.of(x).step(x, 1.0, shifts[n]) for n, x in evaluator.point.items()}
 
 
 def _alike(evaluator: Evaluator, shifts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -124,9 +139,28 @@ def function_noise(
     return sigma, (max(min(ulps, coarsest), far + 1) if narrow else far)
 
 
-def loudest(size: np.ndarray, bits: int) -> np.ndarray:
-    """Returns the loudest noise that may be rounding, of outputs of some size."""
-    return 2.0 ** (-LOUD * bits) * size
+def loudest(evaluator: Evaluator, base: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Returns the loudest noise of ⟨u, f⟩ that may be rounding, for each cotangent u.
+
+    Outputs that cancel to nearly nothing (the sum of a normalised batch) are as loud as what they
+    are the sum of, which is taken to be of the size of the primals, or of 1.
+    """
+    share = 2.0 ** (-LOUD * evaluator.bits)
+    terms = TERM_ULPS * ulp_of_terms(evaluator, weights)
+    return np.maximum(share * seen_through(weights, base), terms)
+
+
+def ulp_of_terms(evaluator: Evaluator, weights: np.ndarray) -> np.ndarray:
+    """Returns the unit in the last place of what outputs may be the sum of, for each cotangent."""
+    return ulp_of_primals(evaluator) * np.linalg.norm(weights, axis=1)
+
+
+def ulp_of_primals(evaluator: Evaluator) -> float:
+    """Returns the unit in the last place of the largest entry of the primals, of 1 at least."""
+    sizes = [1.0]
+    for x in evaluator.point.values():
+        sizes.append(float(np.max(np.abs(backends.of(x).values(x)), initial=0.0)))
+    return 2.0 ** (1 - evaluator.bits) * max(sizes)
 
 
 def _is_frozen(large: np.ndarray, changes: np.ndarray) -> bool:
@@ -167,18 +201,33 @@ def symmetric_noise(
     """
     spreads = [rounding_floor(base, weights, evaluator.bits)]
     for ulps in (NEAR_ULPS, radius):
-        sums = []
-        for _ in range(JITTERS):
-            moved, displacement = jittered(evaluator, ulps, rng)
-            mirrored = {
-                n: backends.of(x).step(x, -1.0, displacement[n]) for n, x in evaluator.point.items()
-            }
-            there, here = evaluator.values(moved), evaluator.values(mirrored)
-            if there.size == base.size == here.size:
-                sums.append(weights @ ((there - base) + (here - base)))
+        sums = [weights @ bend for bend in _bends(evaluator, base, ulps, rng)]
         spread = rms(sums) / 6**0.5 if sums else spreads[0]
         spreads.append(np.where(np.isfinite(spread), spread, 0.0))
     return np.max(spreads, axis=0)
+
+
+def outputs_noise(
+    evaluator: Evaluator, base: np.ndarray, radius: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Returns the standard deviation of the rounding error of each output, as `symmetric_noise`."""
+    bends = list(_bends(evaluator, base, radius, rng))
+    spread = rms(bends) / 6**0.5 if bends else np.zeros(base.size)
+    return np.where(np.isfinite(spread), spread, 0.0)
+
+
+def _bends(
+    evaluator: Evaluator, base: np.ndarray, ulps: int, rng: np.random.Generator
+) -> Iterator[np.ndarray]:
+    """Yields f(x + δ) + f(x − δ) − 2 f(x) for some jitters δ."""
+    for _ in range(JITTERS):
+        moved, displacement = jittered(evaluator, ulps, rng)
+        mirrored = {
+            n: backends.of(x).step(x, -1.0, displacement[n]) for n, x in evaluator.point.items()
+        }
+        there, here = evaluator.values(moved), evaluator.values(mirrored)
+        if there.size == base.size == here.size:
+            yield (there - base) + (here - base)
 
 
 def gradient_noise(

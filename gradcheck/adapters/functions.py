@@ -5,9 +5,12 @@ vjp(y_bar, cache)        next to f(*primals) -> (y, cache)
 no vjp                   f(*primals) -> (y, pullback), or (loss, its gradient)
 """
 
+import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from gradcheck import backends
 from gradcheck.adapters import conventions
@@ -36,9 +39,12 @@ def function_subject(
     primals = primals_of(f, args, wrt)
     if not primals.wrt:
         raise InvalidInput(nothing_to_differentiate(primals))
-    function, pullback, interleaved = (
-        _of_rule(f, primals, title) if vjp is None else _of_pair(f, vjp, primals, title)
-    )
+    keeps = vjp is not None and _takes_cache(f, vjp, primals)
+    if vjp is None or keeps:
+        calls = _of_rule(f if vjp is None else _as_rule(f, vjp), primals, title)
+    else:
+        calls = _of_pair(f, vjp, primals, title)
+    function, pullback, interleaved = calls
     return Subject(
         title,
         primals.point,
@@ -46,7 +52,7 @@ def function_subject(
         function,
         pullback,
         interleaved=interleaved,
-        apart=vjp is not None and not _takes_cache(vjp, primals),
+        apart=vjp is not None and not keeps,
     )
 
 
@@ -111,9 +117,6 @@ def _of_pair(f: Callable, vjp: Callable, primals: Primals, title: str) -> Calls:
     """Returns the calls of a function with a separate pullback: neither calls the other."""
     structure: list[Any] = []  # of the output; known from the first evaluation on
 
-    if _takes_cache(vjp, primals):
-        return _of_rule(_as_rule(f, vjp), primals, title)
-
     def function(point: Point) -> dict[str, Any]:
         args, kwargs = primals.arguments(point)
         y = call(f, args, kwargs, title)
@@ -136,7 +139,7 @@ def _of_pair(f: Callable, vjp: Callable, primals: Primals, title: str) -> Calls:
     return function, pullback, interleaved
 
 
-def _takes_cache(vjp: Callable, primals: Primals) -> bool:
+def _takes_cache(f: Callable, vjp: Callable, primals: Primals) -> bool:
     """Whether a pullback takes (y_bar, cache), the function returning (y, cache)."""
     try:
         parameters = inspect.signature(vjp).parameters.values()
@@ -145,9 +148,41 @@ def _takes_cache(vjp: Callable, primals: Primals) -> bool:
     required = [p for p in parameters if p.default is p.empty and p.kind <= p.POSITIONAL_OR_KEYWORD]
     if len(required) != 2 or any(p.kind is p.VAR_POSITIONAL for p in parameters):
         return False
-    return conventions.plain(required[1].name) in conventions.CACHE or (
-        not primals.by_name and len(primals.trees) != 1
-    )
+    second = required[1].name
+    if conventions.plain(second) in conventions.CACHE:
+        return True
+    if len(primals.trees) != 1:
+        return not primals.by_name
+    return second not in primals.trees and _fits_a_cache(f, vjp, primals)
+
+
+def _fits_a_cache(f: Callable, vjp: Callable, primals: Primals) -> bool:
+    """Whether a pullback (y_bar, something) of one primal works with what is returned beside y.
+
+    And does not with the primal: its second argument is the output, say, or a mask.
+    """
+    args, kwargs = copy.deepcopy(primals.arguments(primals.point))
+    try:
+        result = f(*args, **kwargs)
+    except Exception:  # whatever it is: the evaluation says it
+        return False
+    if not (isinstance(result, tuple) and len(result) == 2 and backends.is_floating(result[0])):
+        return False
+
+    def fits(y: Any, second: Any) -> bool:
+        found = outputs(y, "")
+        y_bar = {p: backends.of(y).like(np.ones(np.shape(y)), y) for p, y in found.items()}
+        try:
+            pulled = primals.pulled(vjp(like_output(y, y_bar), copy.deepcopy(second)))
+        except Exception:  # whatever a pullback does with what it does not expect
+            return False
+        return not pulled.findings and all(
+            np.shape(pulled.cotangents.get(n)) == np.shape(x) for n, x in primals.point.items()
+        )
+
+    y, cache = result
+    (x,) = primals.trees.values()
+    return fits(y, cache) and not fits(result, x)
 
 
 def _as_rule(f: Callable, vjp: Callable) -> Callable[..., Any]:

@@ -44,12 +44,12 @@ def placed(
             if key is not None:
                 places[name] = Gradient.returned(key)
     elif isinstance(returned, (tuple, list)) and any(isinstance(r, Mapping) for r in returned):
-        places = _mixed(returned, inputs, homeless)
+        places = _mixed(returned, inputs, tuple(primals.trees), homeless)
     elif isinstance(returned, (tuple, list)):
-        shapes |= {name: np.shape(primals.point[name]) for name in inputs if name in primals.point}
-        order = _order(returned, inputs, homeless, shapes)
+        shapes |= {n: np.shape(x) for n, x in primals.trees.items() if backends.is_array(x)}
+        order = _order(returned, inputs, tuple(primals.trees), homeless, shapes)
         if order is None:
-            wanted = f"{len(inputs)} (for {', '.join((*inputs,))})"
+            wanted = f"wanted {len(inputs)} (for {', '.join(inputs)})"
             misfits.append(structure_finding(f"backward returned {describe(returned)}: {wanted}"))
         places = {name: Gradient.returned(i) for i, name in enumerate(order or ())}
     elif returned is not None:
@@ -87,11 +87,12 @@ def guessed(
 
 
 def _mixed(
-    returned: Sequence[Any], inputs: Sequence[str], homeless: Sequence[str]
+    returned: Sequence[Any], inputs: Sequence[str], given: Sequence[str], homeless: Sequence[str]
 ) -> dict[str, Gradient]:
     """Places what is returned as (x_bar, {"W": W_bar}): inputs in order, parameters by name."""
     places: dict[str, Gradient] = {}
-    left = list(inputs)
+    count = sum(not isinstance(item, Mapping) for item in returned)
+    left = list(given if count == len(given) else inputs)
     for i, item in enumerate(returned):
         if not isinstance(item, Mapping):
             if left:
@@ -112,30 +113,44 @@ def _main(inputs: Sequence[str]) -> str:
 
 
 def _order(
-    returned: Sequence[Any], inputs: Sequence[str], homeless: Sequence[str], shapes: Mapping
+    returned: Sequence[Any],
+    inputs: Sequence[str],
+    given: Sequence[str],
+    homeless: Sequence[str],
+    shapes: Mapping[str, tuple[int, ...]],
 ) -> Sequence[str] | None:
     """Returns which primal each returned item is for, None where they are too many.
 
-    Inputs come first, then the parameters as they are defined, unless only another order fits the
-    shapes.
+    Inputs come first (the floating ones, or all that were given, with None for labels and masks),
+    then the parameters as they are defined, unless only another order fits the shapes.
     """
-    if len(returned) <= len(inputs):
-        order = list(inputs[: len(returned)])
-    elif len(returned) == len(inputs) + len(homeless):
-        order = [*inputs, *homeless]
-    else:
+    count = len(returned)
+    orders = [list(inputs[:count])] if count <= len(inputs) else []
+    whole = ([*inputs, *homeless], list(given), [*given, *homeless])
+    orders += [order for order in whole if len(order) == count]
+    if not orders:
         return None
-    items = [np.shape(item) for item in returned]
-    if any(shape != shapes.get(name) for shape, name in zip(items, order, strict=True)):
-        left, by_shape = list(order), []
-        for shape in items:
-            fitting = [name for name in left if shapes.get(name) == shape]
-            if not fitting:
-                return order
-            by_shape.append(fitting[0])
-            left.remove(fitting[0])
-        return by_shape
-    return order
+    data = set(given) - set(inputs)
+
+    def misfits(order: Sequence[str]) -> int:
+        pairs = zip(returned, order, strict=True)
+        return sum(not _fits(item, shapes.get(name), name in data) for item, name in pairs)
+
+    order = min(orders, key=misfits)
+    if not misfits(order):
+        return order
+    left, by_shape = list(order), []
+    for item in returned:
+        fitting = [name for name in left if _fits(item, shapes.get(name), name in data)]
+        if not fitting:
+            return order
+        by_shape.append(fitting[0])
+        left.remove(fitting[0])
+    return by_shape
+
+
+def _fits(item: Any, shape: tuple[int, ...] | None, is_data: bool) -> bool:
+    return is_data if item is None else np.shape(item) == shape
 
 
 def updates(

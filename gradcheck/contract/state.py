@@ -92,7 +92,9 @@ def filled_once(
             continue
         old, new = audited.gradients[0], read(audited, pulled.cotangents)
         same = [n for n in new if n not in wrong and np.any(old[n]) and _is_same(old[n], new[n])]
-        names = [n for n in same if _is_off(audited, other, outputs, {n: new[n]}, rng)]
+        off = [n for n in same if _is_off(audited, other, outputs, {n: new[n]}, rng)]
+        here = audited.point, audited.outputs
+        names = [n for n in off if not _is_off(audited, *here, {n: old[n]}, rng)]
         if names:
             yield about(FILLED_ONCE, names)
         return

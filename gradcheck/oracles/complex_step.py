@@ -13,6 +13,7 @@ import numpy as np
 
 from gradcheck import backends
 from gradcheck.evaluation import BudgetSpent, Direction, Evaluator
+from gradcheck.subject import Point
 
 STEP = 2.0**-100
 """Its square is below the rounding of everything: there is no truncation error."""
@@ -21,15 +22,17 @@ SAME = 2.0**-40
 """The real part must be what the function gives for real numbers."""
 
 
-def complex_step(evaluator: Evaluator, base: np.ndarray, tangent: Direction) -> np.ndarray | None:
+def complex_step(
+    evaluator: Evaluator, point: Point, base: np.ndarray, tangent: Direction
+) -> np.ndarray | None:
     """Returns ∂f/∂x · v as one vector; None where the function does not take complex numbers.
 
     Args:
         evaluator: the subject; its primals are real float64 arrays of NumPy's.
-        base: f at the point, as one vector.
+        point: where.
+        base: f there, as one vector.
         tangent: v.
     """
-    point = evaluator.point
     kinds = (isinstance(x, (np.ndarray, np.generic, float)) for x in point.values())
     if not all(kinds) or any(backends.of(x).is_complex(x) for x in point.values()):
         return None

@@ -22,7 +22,7 @@ import numpy as np
 
 from gradcheck import backends
 from gradcheck.evaluation import Direction, Evaluator, dot, weight
-from gradcheck.noise import FLOAT32_BITS, Z, loudest, rounding_floor, ulps_of
+from gradcheck.noise import FLOAT32_BITS, Z, loudest, rounding_floor, ulp_of_terms, ulps_of
 from gradcheck.scales import rms, seen_through
 
 COLUMNS = 4
@@ -72,6 +72,12 @@ one at which the outputs move by more than 2^-(UNSEEN p) and less than SEEN of t
 LOUDEST = 16.0
 """An output is taken to be rounded by so many of its ulps at most; beyond, kinks are heard."""
 
+HUMS = 4.0
+"""The gap between two one-sided changes is twice the noise of an output on average."""
+
+MURMUR_ULPS = 2.0**6
+"""What moves by so many ulps of its terms at the longest step is constant."""
+
 LISTENING, HEARD = 2.0**-20, 7
 """Around such a step so many points are heard, this share of it apart: too close to show a bend."""
 
@@ -93,7 +99,9 @@ class Estimate:
             in which "no derivative at all" is judged.
         slowest: the same at the level where it is least.
         size: the size of the outputs, root sum of squares.
-        still: whether the outputs move no more than rounding even at the longest step.
+        terms: the unit in the last place of what they may be the sum of.
+        still: whether the outputs move no more than rounding even at the longest step, or no more
+            than that of their terms at any.
         kinked: whether the function has a kink at the point along this direction.
         low: the smaller of the two one-sided residuals where it is kinked.
         high: the larger of them.
@@ -107,6 +115,7 @@ class Estimate:
     sensitivity: np.ndarray
     slowest: np.ndarray
     size: np.ndarray
+    terms: np.ndarray
     still: np.ndarray
     kinked: np.ndarray
     low: np.ndarray
@@ -147,6 +156,7 @@ class Line:
         sigma: the noise of ⟨u, f⟩ for each cotangent.
         woken: whether the noise was heard anew, at a far step.
         vouched: whether what is off is asked in long double before it is called wrong.
+        hum: the noise of each output, where it was heard.
     """
 
     evaluator: Evaluator
@@ -158,6 +168,7 @@ class Line:
     levels: dict[float, "Level"] = field(default_factory=dict)
     woken: bool = False
     vouched: bool = False
+    hum: np.ndarray | None = None
 
     def add(self, t: float) -> bool:
         """Evaluates the level t; returns whether both sides are finite."""
@@ -210,7 +221,9 @@ class Line:
         bits = self.evaluator.bits
         floor = rounding_floor(self.base, self.weights, bits)
         louder = np.where(floor > 0, self.sigma / np.where(floor > 0, floor, 1.0), 1.0)
-        return np.abs(self.weights) @ ulps_of(self.base, bits) * np.clip(louder, 1.0, LOUDEST)
+        ulps = ulps_of(self.base, bits) * np.clip(louder, 1.0, LOUDEST)[:, None]
+        heard = 0.0 if self.hum is None else HUMS * self.hum
+        return np.sum(np.abs(self.weights) * np.maximum(ulps, heard), axis=1)
 
     @cached_property
     def sizes(self) -> list[float]:
@@ -355,6 +368,8 @@ def _refined(line: Line, best: Estimate, suspects: np.ndarray) -> Estimate:
     kinked, low, high = best.kinked.copy(), best.low.copy(), best.high.copy()
     for k in map(int, np.flatnonzero(suspects)):
         usable = [t for t in line.steps if line.rounding(t)[k] <= abs(residual[k]) / 2]
+        moving = [t for t in usable if not _is_frozen(line, t, k)]
+        usable = moving if len(moving) > 1 else usable
         if _is_rough(line, k, usable):
             bar[k] = max(bar[k], abs(residual[k]))
             continue
@@ -373,6 +388,18 @@ def _refined(line: Line, best: Estimate, suspects: np.ndarray) -> Estimate:
                 bar[k] = max(bar[k], abs(last))
         kinked[k], low[k], high[k] = _one_sided(line, k, usable)
     return replace(best, residual=residual, bar=bar, noise=noise, kinked=kinked, low=low, high=high)
+
+
+def with_kinks(line: Line, best: Estimate) -> Estimate:
+    """Returns the estimate with the kinks that the levels show, also where the claim agrees.
+
+    The mean of the two slopes of a kink leaves no residual.
+    """
+    told = [_one_sided(line, k, line.steps) for k in range(best.kinked.size)]
+    kinked, low, high = (np.array(column) for column in zip(*told, strict=True))
+    seen = best.kinked
+    low, high = np.where(seen, best.low, low), np.where(seen, best.high, high)
+    return replace(best, kinked=seen | kinked, low=low, high=high)
 
 
 def _is_frozen(line: Line, t: float, k: int) -> bool:
@@ -411,6 +438,8 @@ def _is_rough(line: Line, k: int, usable: list[float]) -> bool:
     if len(usable) < 2 or not line.levels[usable[0]].moved[k]:
         return False
     t, before = usable[-1], usable[0]
+    if line.levels[before].moved[k] <= MURMUR_ULPS * ulp_of_terms(line.evaluator, line.weights)[k]:
+        return False  # it does not move, and rounding is as loud at each step
     ratio = line.levels[t].moved[k] / line.levels[before].moved[k]
     return bool(before / t >= FINE_RATIO / 2 and ratio > (t / before) ** 0.25)
 
@@ -510,8 +539,10 @@ def _tableau(line: Line) -> Estimate:
             best_n = np.where(better, noise, best_n)
             best_e = np.where(better, bar, best_e)
     nothing = np.zeros(count)
-    size = seen_through(line.weights, line.base)
-    quiet = np.minimum(line.sigma, loudest(size, line.evaluator.bits))
+    most = np.max([level.moved for level in line.levels.values()], axis=0)
+    terms = ulp_of_terms(line.evaluator, line.weights)
+    murmur = MURMUR_ULPS * terms
+    quiet = np.minimum(line.sigma, loudest(line.evaluator, line.base, line.weights))
     return Estimate(
         residual=best_r,
         bar=best_e,
@@ -520,8 +551,9 @@ def _tableau(line: Line) -> Estimate:
         step=float(steps[0]),
         sensitivity=line.sensitivity(),
         slowest=np.min([line.levels[t].moved / t for t in steps], axis=0),
-        size=size,
-        still=line.levels[line.steps[0]].moved <= Z * np.sqrt(2.0) * quiet,
+        size=seen_through(line.weights, line.base),
+        terms=terms,
+        still=(line.levels[line.steps[0]].moved <= Z * np.sqrt(2.0) * quiet) | (most <= murmur),
         kinked=nothing.astype(bool),
         low=nothing,
         high=nothing,

@@ -8,14 +8,18 @@ import numpy as np
 
 from gradcheck.errors import EvaluationError
 from gradcheck.evaluation import Direction, Evaluator, flat
+from gradcheck.subject import Point
 
 
-def forward_mode(evaluator: Evaluator, base: np.ndarray, tangent: Direction) -> np.ndarray | None:
+def forward_mode(
+    evaluator: Evaluator, point: Point, base: np.ndarray, tangent: Direction
+) -> np.ndarray | None:
     """Returns ∂f/∂x · v as one vector; None where there is no pushforward.
 
     Args:
         evaluator: the subject.
-        base: f at the point, as one vector.
+        point: where.
+        base: f there, as one vector.
         tangent: v.
     """
     pushforward = evaluator.subject.pushforward
@@ -23,7 +27,7 @@ def forward_mode(evaluator: Evaluator, base: np.ndarray, tangent: Direction) -> 
         return None
     evaluator.meter.evaluated()
     try:
-        values = evaluator.seen(flat(pushforward(evaluator.point, tangent)))
+        values = evaluator.seen(flat(pushforward(point, tangent)))
     except EvaluationError:
         return None
     return values if values.size == base.size and np.isfinite(values).all() else None

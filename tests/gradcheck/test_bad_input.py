@@ -29,7 +29,7 @@ RAISES = {
     "booleans": (InvalidInput, (sine, np.array([True])), back, "'x'.*bool"),
     "a Python integer": (InvalidInput, (sine, 3), back, r"'x' is an int \(3\).*floating"),
     "a string": (InvalidInput, (sine, "x"), back, "nothing to differentiate"),
-    "masked": (InvalidInput, (sine, np.ma.array([1.0], mask=[1])), back, "'x'.*masked.*fill"),
+    "masked": (InvalidInput, (sine, np.ma.masked_equal([1.0], 1)), back, "'x'.*masked.*fill"),
     "NaN": (InvalidInput, (sine, np.array([1, np.nan])), back, r"'x' has 1 of 2.*nan at \(1,\)"),
     "infinity": (InvalidInput, (sine, np.array([np.inf, 1])), back, r"not finite.*inf at \(0,\)"),
     "a list of numbers": (InvalidInput, (sine, [1.0, 2.0]), back, r"a list of 2 numbers.*asarray"),

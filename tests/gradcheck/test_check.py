@@ -251,3 +251,48 @@ def test_a_wider_precision_must_be_borne_out_by_the_narrow_one():
     verdict = gradcheck.check(forgetful, x.astype(np.float32), kept, vjp=pull, seed=0)
     assert verdict.status == "pass", str(verdict)
     assert {c.oracle for c in verdict.comparisons} == {"finite differences"}
+
+
+def activated(x):
+    y = np.tanh(x)
+    return y, y
+
+
+def dropped(x):
+    mask = np.arange(x.size).reshape(x.shape) % 3 > 0
+    return x * mask / 0.6, mask
+
+
+def pooled(x):
+    return x.max(-1), x.argmax(-1)
+
+
+def unpooled(y_bar, at):
+    x_bar = np.zeros((5, 4))
+    np.put_along_axis(x_bar, at[..., None], y_bar[..., None], -1)
+    return x_bar
+
+
+def both(x):
+    return np.sin(x), np.cos(x)
+
+
+PAIRS = {
+    "the output": (activated, lambda u, y: u * (1 - y * y), True),
+    "the output, wrongly": (activated, lambda u, y: u * (1 - y), False),
+    "a mask": (dropped, lambda u, mask: u * mask / 0.6, True),
+    "a mask, wrongly": (dropped, lambda u, mask: u * mask, False),
+    "indices": (pooled, unpooled, True),
+    "two outputs": (both, lambda u, x: u[0] * np.cos(x) - u[1] * np.sin(x), True),
+    "two outputs, another name": (both, lambda u, z: u[0] * np.cos(z) - u[1] * np.sin(z), True),
+    "two outputs, wrongly": (both, lambda u, z: u[0] * np.cos(z) + u[1] * np.sin(z), False),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_what_stands_beside_the_output_may_be_a_cache_of_any_name(name):
+    f, vjp, is_right = PAIRS[name]
+    x = np.random.default_rng(2).normal(size=(5, 4))
+    for primals in (x, {"x": x}) if name == "the output" else (x,):
+        verdict = gradcheck.check(f, primals, vjp=vjp, seed=3)
+        assert verdict.status == ("pass" if is_right else "fail"), str(verdict)

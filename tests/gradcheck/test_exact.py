@@ -34,7 +34,7 @@ def evaluator(f, *args, vjp=lambda u, *x: None, meter=None):
 def pushed(f, x, v, route=complex_step, **options):
     made = evaluator(f, x, **options)
     (name,) = made.point
-    return route(made, flat(made.outputs(made.point)), {name: v})
+    return route(made, made.point, flat(made.outputs(made.point)), {name: v})
 
 
 @pytest.mark.parametrize("name", ANALYTIC)
@@ -197,3 +197,21 @@ def test_forward_mode_is_a_witness_where_differences_confirm_it(reverse, forward
     verdict = gradcheck.check(function(reverse, forward), x, seed=0)
     assert verdict.status == status, str(verdict)
     assert any("forward mode" in c.oracle for c in verdict.comparisons) == named
+
+
+def share(a, b):
+    """a / (a + b): the complex step and the function cancel alike where b is next to nothing."""
+    return a / (a + b)
+
+
+@pytest.mark.parametrize("factor", [1.0, -1.0])
+@given(seed=SEEDS)
+def test_an_exact_route_that_cancels_accuses_nobody(factor, seed):
+    rng = np.random.default_rng(seed)
+    a, b = 10 ** rng.uniform(2, 8, 10), 10 ** rng.uniform(-8, -2, 10)
+    vjp = lambda u, a, b: (u * b / (a + b) ** 2, -factor * u * a / (a + b) ** 2)  # noqa: E731
+    verdict = gradcheck.check(share, a, b, vjp=vjp, seed=seed)
+    if factor == 1.0:
+        assert verdict.status != "fail", str(verdict)
+    else:
+        assert {f.primal for f in verdict.findings} == {"b"}, str(verdict)

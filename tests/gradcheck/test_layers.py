@@ -234,3 +234,60 @@ def test_what_the_output_depends_on_without_a_gradient_is_said():
     layer = gradcheck.Layer(Mixing(), parameters=named, gradients=slopes)
     verdict = gradcheck.check(layer, x, seed=0)
     assert {c.primal for c in verdict.comparisons} >= {"first", "second"} and not verdict.notes
+
+
+class Looked:
+    """y = x² m with a mask m: backward gives it None, in whatever form."""
+
+    def __init__(self, gives, factor=2.0):
+        self.gives, self.factor = gives, factor
+
+    def forward(self, x, m):
+        self.x, self.m = x, m
+        return x * x * m
+
+    def backward(self, y_bar):
+        return self.gives(self.factor * y_bar * self.x * self.m)
+
+
+class MaskFirst(Looked):
+    def forward(self, m, x):
+        return super().forward(x, m)
+
+
+class Picked:
+    """y = W[index] · scale: an index, a floating input and a parameter that is returned, too."""
+
+    def __init__(self, factor=1.0):
+        self.W, self.factor = np.linspace(-1.0, 2.0, 36).reshape(9, 4), factor
+
+    def forward(self, index, scale):
+        self.index, self.scale = index, scale
+        return self.W[index] * scale
+
+    def backward(self, y_bar):
+        W_bar = np.zeros_like(self.W)
+        np.add.at(W_bar, self.index, y_bar * self.scale)
+        return None, self.factor * y_bar * self.W[self.index], W_bar
+
+
+MASK = np.random.default_rng(0).random((3, 4)) > 0.3
+NUMBERS = np.random.default_rng(1).normal(size=(3, 4))
+WITH_DATA = {
+    "a tuple": (lambda k: Looked(lambda g: (g, None), k), NUMBERS, MASK),
+    "a list": (lambda k: Looked(lambda g: [g, None], k), NUMBERS, MASK),
+    "itself": (lambda k: Looked(lambda g: g, k), NUMBERS, MASK),
+    "data first": (lambda k: MaskFirst(lambda g: (None, g), k), MASK, NUMBERS),
+    "data first, left out": (lambda k: MaskFirst(lambda g: g, k), MASK, NUMBERS),
+    "zeros": (lambda k: Looked(lambda g: (g, np.zeros(g.shape)), k), NUMBERS, MASK),
+    "parameters behind": (lambda k: Picked(k / 2.0), np.array([1, 2, 2]), NUMBERS),
+}
+
+
+@pytest.mark.parametrize("name", WITH_DATA)
+def test_backward_may_give_none_for_what_is_data(name):
+    make, *inputs = WITH_DATA[name]
+    right = gradcheck.check(make(2.0), *inputs, seed=1)
+    assert right.status == "pass", str(right)
+    assert not right.findings
+    assert gradcheck.check(make(3.0), *inputs, seed=1).status == "fail"

@@ -96,3 +96,61 @@ def test_what_is_set_into_an_object_is_a_copy():
     place.set(thing, W)
     place.set(thing, 2 * W)
     assert np.array_equal(W, np.ones(2)) and np.array_equal(thing.W, 2 * np.ones(2))
+
+
+def norms(x):
+    """The Euclidean norm of each row."""
+    return np.sqrt(np.sum(x * x, axis=-1))
+
+
+def unit_rows(u, x, at_zero):
+    y = norms(x)
+    some = y > 0
+    x_bar = np.zeros_like(x)
+    x_bar[some] = (u[some] / y[some])[:, None] * x[some]
+    x_bar[~some] = u[~some][:, None] * np.asarray(at_zero, x.dtype)
+    return x_bar
+
+
+SUBGRADIENTS_OF_A_NORM_AT_ZERO = (
+    ((0.0, 0.0, 0.0), True),
+    ((1.0, 0.0, 0.0), True),
+    ((0.6, 0.0, -0.8), True),
+    ((0.5, 0.5, 0.5), True),
+    ((1.0, 1.0, 1.0), False),
+    ((0.9, -0.9, 0.0), False),
+    ((1.5, 0.0, 0.0), False),
+)
+
+
+@pytest.mark.parametrize("at_zero, is_right", SUBGRADIENTS_OF_A_NORM_AT_ZERO)
+@given(seed=SEEDS)
+def test_gradients_of_a_norm_at_zero_are_no_longer_than_one(at_zero, is_right, seed):
+    x = np.random.default_rng(seed).normal(size=(5, 3))
+    x[[1, 3]] = 0.0
+    verdict = gradcheck.check(norms, x, vjp=lambda u, x: unit_rows(u, x, at_zero), seed=seed)
+    assert verdict.status == ("pass" if is_right else "fail"), str(verdict)
+
+
+SHARES_OF_A_MAXIMUM = (
+    ((1.0, 0.0, 0.0), True),
+    ((0.2, 0.3, 0.5), True),
+    ((0.5, 0.5, 0.5), False),
+    ((1.0, 1.0, 1.0), False),
+    ((0.3, 0.3, 0.3), False),
+)
+
+
+@pytest.mark.parametrize("shares, is_right", SHARES_OF_A_MAXIMUM)
+@given(seed=SEEDS)
+def test_shares_of_a_maximum_of_three_add_up_to_one(shares, is_right, seed):
+    x = np.array([2.0, 1.0, 2.0, 2.0, 0.5])
+    tied = np.array([0, 2, 3])
+
+    def vjp(u, x):
+        x_bar = np.zeros_like(x)
+        x_bar[tied] = u * np.array(shares)
+        return x_bar
+
+    verdict = gradcheck.check(np.max, x, vjp=vjp, seed=seed)
+    assert verdict.status == ("pass" if is_right else "fail"), str(verdict)
