@@ -11,6 +11,7 @@ from gradcheck.comparison import FAIL_BARS
 from gradcheck.diagnosis import (
     SUREST,
     UNKNOWN,
+    VAGUE,
     Diagnosis,
     Evidence,
     described,
@@ -22,6 +23,7 @@ from gradcheck.findings import located_finding
 from gradcheck.jacobian import through_outputs
 from gradcheck.localisation import Located, completed
 from gradcheck.measurement import Measurement
+from gradcheck.steps import by_steps
 from gradcheck.verdict import Finding
 
 PATTERNS_TRIED = 3
@@ -55,8 +57,8 @@ def explained(
 ) -> list[Finding]:
     """Returns the findings with what the mistake is, where their primals were located.
 
-    What the values of the gradient do not explain is looked for in the gradient of each output by
-    itself.
+    What the values of the gradient do not explain is looked for in the steps of the function, then
+    in the gradient of each output by itself.
 
     Args:
         m: the measurement, for what the subject offers to compare with.
@@ -70,12 +72,26 @@ def explained(
         else finding
         for finding in findings
     ]
-    return [_worded(_closed(m, one)) if isinstance(one, Told) else one for one in told]
+    open_ = {t.found.primal: t.k for t in told if isinstance(t, Told) and _is_open(t.diagnosis)}
+    known = by_steps(m, open_)
+    return [_worded(_closed(m, one, known)) if isinstance(one, Told) else one for one in told]
 
 
-def _closed(m: Measurement, told: Told) -> Told:
+def _is_open(diagnosis: Diagnosis) -> bool:
+    """Whether a diagnosis leaves open what was done."""
+    return diagnosis.kind == UNKNOWN or diagnosis.confidence <= VAGUE
+
+
+def _closed(m: Measurement, told: Told, known: Mapping[str, Diagnosis]) -> Told:
     """Returns the best diagnosis that can be had."""
-    if told.diagnosis.kind != UNKNOWN:
+    before, primal = told.diagnosis, told.found.primal
+    if primal in known:
+        others = ((before.kind, before.confidence),) if before.kind != UNKNOWN else ()
+        found = replace(
+            known[primal], where=before.where, alternatives=(*others, *before.alternatives)
+        )
+        return replace(told, diagnosis=found)
+    if before.kind != UNKNOWN:
         return told
     found = _through_outputs(m, told.found, told.k, told.evidence)
     return told if found is None else replace(told, diagnosis=found)
