@@ -177,7 +177,7 @@ def _fits_a_cache(f: Callable, vjp: Callable, primals: Primals) -> bool:
         except Exception:  # whatever a pullback does with what it does not expect
             return False
         return not pulled.findings and all(
-            np.shape(pulled.cotangents.get(n)) == np.shape(x) for n, x in primals.point.items()
+            np.shape(pulled.cotangents.get(n, ())) == np.shape(x) for n, x in primals.point.items()
         )
 
     y, cache = result

@@ -41,6 +41,9 @@ MISFITS = (
 )
 """What autograd refuses about the form of what a backward returns: pattern, kind, words."""
 
+NEEDS_A_GRAPH = "does not require grad"
+"""What a function says that calls `torch.autograd.grad` itself, of primals that do not."""
+
 
 @dataclass(frozen=True)
 class Call:
@@ -129,15 +132,27 @@ def of_call(made: Call, wrt: Sequence[str | int] | str | None, title: str) -> Su
             raise EvaluationError(message)
         return found
 
+    def required(point: Point) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Returns leaves that require gradients, and the point made of them."""
+        inputs = {n: point[n].detach().clone().requires_grad_() for n in native}
+        # What is not a leaf may be written to: a rectifier in place is differentiated as well.
+        given = {n: x.clone() if n in made.primals.point else x for n, x in inputs.items()}
+        return inputs, {**point, **given}
+
     def function(point: Point) -> dict[str, Any]:
-        return {n: y.detach() for n, y in evaluated(point).items()}
+        try:
+            found = evaluated(point)
+        except EvaluationError as error:
+            if NEEDS_A_GRAPH not in str(error):
+                raise
+            with torch.enable_grad():  # it differentiates inside
+                found = evaluated(required(point)[1])
+        return {n: y.detach() for n, y in found.items()}
 
     def pullback(cotangents: Point, point: Point, other: Point | None = None) -> Pulled:
         with torch.enable_grad():
-            inputs = {n: point[n].detach().clone().requires_grad_() for n in native}
-            # What is not a leaf may be written to: a rectifier in place is differentiated as well.
-            given = {n: x.clone() if n in made.primals.point else x for n, x in inputs.items()}
-            found = evaluated({**point, **given})
+            inputs, given = required(point)
+            found = evaluated(given)
             if other is not None:
                 function(other)
             wanted = {n: y for n, y in found.items() if y.requires_grad}
@@ -300,7 +315,12 @@ def _is_rule(thing: Callable, primals: Primals, title: str) -> bool:
     """Whether a function returns (y, pullback): then its own claim is what is checked."""
     arrays = {n: backends.of(x).copy(x) for n, x in primals.point.items()}
     args, kwargs = primals.arguments(arrays)
-    result = call(thing, args, kwargs, title)
+    try:
+        result = call(thing, args, kwargs, title)
+    except EvaluationError as error:
+        if NEEDS_A_GRAPH in str(error):
+            return False
+        raise
     return isinstance(result, tuple) and len(result) == 2 and callable(result[1])
 
 

@@ -427,3 +427,18 @@ def test_what_a_module_cannot_take_is_said_in_the_callers_words():
         traced = torch.jit.trace(linear.double(), draw(4, 3))
     with pytest.raises(gradcheck.InvalidInput, match=r"compiled by torch\.jit"):
         gradcheck.check(traced, draw(4, 3))
+
+
+def steep(x, *, detached=False):
+    """The squared norm of the gradient of ∑ x sin x: autograd is asked within the function."""
+    (slope,) = torch.autograd.grad((x.sin() * x).sum(), x, create_graph=True)
+    return (slope.detach() if detached else slope).pow(2).sum() + 0 * x.sum()
+
+
+@pytest.mark.parametrize("requires", [True, False])
+def test_a_function_may_ask_autograd_itself(requires):
+    x = torch.linspace(-1.0, 2.0, 5, dtype=torch.float64, requires_grad=requires)
+    right = gradcheck.check(steep, x, seed=1)
+    assert right.status == "pass", str(right)
+    wrong = gradcheck.check(lambda x: steep(x, detached=True), x, seed=1)
+    assert wrong.status == "fail", str(wrong)
