@@ -85,7 +85,7 @@ def _is_open(diagnosis: Diagnosis) -> bool:
 def _closed(m: Measurement, told: Told, known: Mapping[str, Diagnosis]) -> Told:
     """Returns the best diagnosis that can be had."""
     before, primal = told.diagnosis, told.found.primal
-    if primal in known:
+    if primal in known and known[primal].confidence > before.confidence:
         others = ((before.kind, before.confidence),) if before.kind != UNKNOWN else ()
         found = replace(
             known[primal], where=before.where, alternatives=(*others, *before.alternatives)

@@ -55,7 +55,7 @@ PATH = Row(
 PATHS = Row(
     "paths left out",
     "the gradient through {what} and through {other} is left out",
-    "statistics are detached, or taken for constants",
+    "terms or branches are forgotten, or detached, or taken for constants",
 )
 MISCOUNTED = Row(
     "factors on paths",

@@ -23,7 +23,7 @@ MOST_PAIRS = 24
 """Of so many paths two are wrong together."""
 
 FEW = 4
-"""With fewer entries any path has some factor that makes it the claim."""
+"""With fewer entries some path has some factor that makes it the claim."""
 
 SHIFTS = ("maximum.reduce", "minimum.reduce", "max", "min", "amax", "amin", "mean", "sum")
 """Operations whose results are taken off for the sake of rounding."""

@@ -14,25 +14,30 @@ from gradcheck.replay import Recorded, record
 from gradcheck.steps.claim import EXACT, NARROW, Claim
 from gradcheck.steps.mistakes import FACTOR, OPERAND, PATH, SIGN, SLOPE
 from gradcheck.steps.outputs import by_output
-from gradcheck.steps.search import Found, explanations
+from gradcheck.steps.search import FEW, Found, explanations
 from gradcheck.steps.slopes import Slopes
 from gradcheck.verdict import number
 
 DIRECTIONS = 8
 """So many random directions agree with what is told."""
 
-SURE = 0.95
-"""Another mistake may make the same derivative; no other derivative is the same along all."""
+SURE, UNSURE = 0.95, 0.75
+"""Another mistake may make the same derivative; no other derivative is the same along all. A few
+numbers are the same by chance, or by many mistakes."""
 
 LEAST_BITS = 40
 """In fewer bits no derivative is known well enough."""
 
 MOST_STEPS, MOST_RUNS = 2**11, 2000
-MOST_ALONE = 1
-"""So many claims' worth is spent on those of a mistake that is not found in all at once."""
+ALONE = 0.25
+"""So much of a claim's worth is spent on those of a mistake that is not found in all at once."""
 
 MOST_WORK, MOST_NUMBERS = 2**16, 2**30
-"""So many steps, unless the check has taken more, and numbers are computed for one claim."""
+"""So many steps, and numbers, are computed for one claim; or as many evaluations as the check has
+taken before."""
+
+TENSORS = 4
+"""A step of PyTorch takes so many times as long as one of NumPy to be watched."""
 
 STATISTICS = ("mean", "sum", "add.reduce", "norm", "var", "std", "maximum.reduce", "prod")
 """Of paths that are the same, the one through a statistic is what a person names."""
@@ -67,22 +72,24 @@ def _by_steps(
 ) -> dict[str, Diagnosis]:
     recorded = record(evaluator.outputs, evaluator.point)
     slopes = Slopes(m, k, recorded if isinstance(recorded, Recorded) else None, evaluator)
-    together = _mistake(m, slopes, k, names)
+    together = _mistake(m, slopes, k, names, slopes.runs + _runs(slopes))
     if together is not None or len(names) == 1:
         return dict.fromkeys(names, together) if together else {}
-    most, told = slopes.runs + MOST_ALONE * _runs(slopes), {}
+    told, most = {}, slopes.runs + int(ALONE * _runs(slopes))
     for name in names:
-        alone = _mistake(m, slopes, k, (name,)) if slopes.runs < most else None
+        alone = _mistake(m, slopes, k, (name,), most) if slopes.runs < most else None
         told |= {name: alone} if alone else {}
     return told
 
 
-def _mistake(m: Measurement, slopes: Slopes, k: int, names: tuple[str, ...]) -> Diagnosis | None:
+def _mistake(
+    m: Measurement, slopes: Slopes, k: int, names: tuple[str, ...], most: int
+) -> Diagnosis | None:
     chosen = m.rng.spawn(1)[0]
     point, gradients = m.evaluator.point, m.audited.gradients[k]
     directions = [tangent(point, names, chosen) for _ in range(DIRECTIONS)]
     share = EXACT if m.audited.evaluator.claim_eps < 2.0**-40 else NARROW
-    claim = Claim(slopes, names, gradients, directions, share, slopes.runs + _runs(slopes))
+    claim = Claim(slopes, names, gradients, directions, share, most)
     if not claim.is_clear:
         return None
     told = by_output(m, slopes, k, claim)
@@ -94,18 +101,19 @@ def _mistake(m: Measurement, slopes: Slopes, k: int, names: tuple[str, ...]) -> 
         if not m.evaluator.meter.left > 0:
             raise
         return None
-    return _told(found) if found else None
+    return _told(found, claim.entries) if found else None
 
 
 def _runs(slopes: Slopes) -> int:
     """Returns how many evaluations a claim is worth."""
     shapes = (getattr(step.result, "shape", ()) for step in slopes.steps)
     numbers = sum(int(np.prod(shape)) for shape in shapes)
-    work = max(MOST_WORK // max(1, len(slopes.steps)), slopes.m.evaluator.meter.evaluations)
-    return min(MOST_RUNS, work, MOST_NUMBERS // max(1, numbers))
+    share = TENSORS if slopes.recorded and slopes.recorded.uses_torch else 1
+    most = max(MOST_WORK // max(1, len(slopes.steps)), slopes.m.evaluator.meter.evaluations)
+    return min(MOST_RUNS, most // share, MOST_NUMBERS // max(1, numbers))
 
 
-def _told(found: Sequence[Found]) -> Diagnosis:
+def _told(found: Sequence[Found], entries: int) -> Diagnosis:
     best = min(found, key=lambda f: _rank(found, f))
     h, factor = best.hypothesis, best.factor
     row, words = h.row, dict(h.words)
@@ -113,7 +121,8 @@ def _told(found: Sequence[Found]) -> Diagnosis:
         row = SIGN if factor == -1 else FACTOR
         words["factor"] = number(factor, 4)
     elif factor not in (0.0, 1.0):
-        words["slope"] = f"{number(factor, 4)} * {words.get('slope', '')}"
+        slope = words.get("slope", "1")
+        words["slope"] = number(factor, 4) if slope == "1" else f"{number(factor, 4)} * {slope}"
         row = SLOPE if row is not OPERAND else replace(
             OPERAND, sentence=f"{OPERAND.sentence}, and besides it is {number(factor, 4)} times"
         )  # fmt: skip
@@ -122,7 +131,7 @@ def _told(found: Sequence[Found]) -> Diagnosis:
         sentence=row.sentence.format(**words),
         usual_cause=row.cause,
         parameters={"factor": factor, **_plain(words)},
-        confidence=SURE if best.is_neat else VAGUE,
+        confidence=UNSURE if entries < FEW else SURE if best.is_neat else VAGUE,
     )
 
 

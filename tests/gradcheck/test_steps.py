@@ -251,3 +251,15 @@ def test_a_verdict_is_the_same_again():
     point = {name: rng.normal(size=shape) for name, shape in bug.draw.items()}
     first, second = (str(gradcheck.check(bug.f, point, vjp=bug.wrong, seed=3)) for _ in range(2))
     assert first == second
+
+
+def test_of_a_few_numbers_no_step_is_sure():
+    def f(a, b):
+        return a * np.tanh(b) + np.exp(a)
+
+    def wrong(u, a, b):
+        return {"a": u * np.exp(a), "b": u * a / np.cosh(b) ** 2}
+
+    (finding,) = gradcheck.check(f, {"a": np.array(0.7), "b": np.array(0.4)}, vjp=wrong).findings
+    assert finding.primal == "a" and "np.tanh(b)" in finding.message
+    assert finding.confidence and finding.confidence < VAGUE
