@@ -41,6 +41,7 @@ TERMS = frozenset(
     "factor on a path",
     "factors on paths",
     "not summed",
+    "operand replaced",
 }
 """A term of a sum, of a product rule, of a normalisation."""
 
@@ -76,10 +77,10 @@ SUMS = frozenset(("not accumulated", "duplicates not accumulated", "terms left o
 
 NAMES: Mapping[str, frozenset[str]] = {
     "sign": frozenset(("sign", "sign of a part", "absolute", "factor beside a term", "term"))
-    | {"softmax's Jacobian", "sign of a path"},
+    | {"softmax's Jacobian", "sign of a path", "factors on paths", "slope left out"},
     "factor": FACTORS,
     "missing factor": FACTORS | CHAIN,
-    "missing factor 2": FACTORS | {"term", "weight decay"},
+    "missing factor 2": FACTORS | {"term", "weight decay", "path left out"},
     "wrong factor": FACTORS | CHAIN,
     "wrong count": FACTORS | {"factor beside a term"},
     "mean for sum": FACTORS,
@@ -91,7 +92,10 @@ NAMES: Mapping[str, frozenset[str]] = {
     "stride": PLACES | SUMS | {"terms too many"},
     "swapped": PLACES | {"swapped", "of another primal", "term"},
     "wrong layout": PLACES,
-    "missing term": TERMS | SUMS | {"epsilon", "symmetry", "zero", "zeroed", "passed on in part"},
+    "missing term": TERMS
+    | SUMS
+    | {"epsilon", "symmetry", "zero", "zeroed", "passed on in part"}
+    | {"output ignored"},
     "extra term": TERMS | {"terms too many"},
     "zero gradient": frozenset(("zero", "zeroed")),
     "zeroed block": frozenset(("zeroed",)),
@@ -102,8 +106,10 @@ NAMES: Mapping[str, frozenset[str]] = {
     "constant slope": CHAIN | FACTORS,
     "wrong power": CHAIN,
     "wrong function": CHAIN | LOSSES,
-    "mask missing": MASKS | {"passed on", "passed on in part", "scaled"},
-    "mask inverted": MASKS,
+    "mask missing": MASKS
+    | {"passed on", "passed on in part", "scaled"}
+    | {"slope left out", "operand replaced"},
+    "mask inverted": MASKS | {"slope replaced", "operand replaced"},
     "wrong mask": MASKS | {"passed on in part", "nonlinear"},
     "stale mask": MASKS | {"terms left out", "misplaced"},
     "mask": MASKS,
@@ -115,7 +121,8 @@ NAMES: Mapping[str, frozenset[str]] = {
     "wrong convention": frozenset(("symmetry",)),
     "conjugate": frozenset(("conjugated", "rotated", "adjoint")),
     "outside the subgradient": frozenset(("outside the subgradient",)),
-    "straight-through": frozenset(("straight_through", "passed on", "passed on in part")),
+    "straight-through": frozenset(("straight_through", "passed on", "passed on in part"))
+    | {"slope left out"},
     "cotangent ignored": frozenset(("cotangent left out", "zero_cotangent", "output ignored")),
     "not linear": frozenset(("cotangent left out", "zero_cotangent", "nonlinear")),
     "not finite": frozenset(("not_finite",)),

@@ -19,6 +19,9 @@ from gradcheck.steps.table import ROWS
 FACTORS = (0.0, 1.0, -1.0, 2.0, 0.5, -2.0, -0.5, 3.0, 1 / 3, 4.0, 0.25)
 """What a part has for a factor, mostly."""
 
+COUNTED = 1e-6
+"""A factor so close to a whole number, or the inverse of one, is a count."""
+
 MOST_PAIRS = 24
 """Of so many paths two are wrong together."""
 
@@ -45,8 +48,8 @@ class Found:
 
     @property
     def is_neat(self) -> bool:
-        """Whether the factor is one that people write."""
-        return self.factor in FACTORS
+        """Whether the factor is one that people write, a count among them."""
+        return self.factor in FACTORS or self.factor == _counted(self.factor) != 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +123,7 @@ def _along(claim: Claim, path: Path) -> Found | None:
     neat = min(FACTORS, key=lambda n: abs(factor - n))
     if abs(factor - neat) * abs(through[i]) > near[i]:
         exact = claim.true[i] - claim.central(h.rest or {}, i)
-        neat = float(1 + off[i] / exact)
+        neat = _counted(float(1 + off[i] / exact))
     return _confirmed(claim, Found(h, neat))
 
 
@@ -139,6 +142,15 @@ def _tried(claim: Claim, h: Hypothesis) -> Found | None:
     neat = min(FACTORS if h.is_path else FACTORS[1:], key=lambda n: abs(factor - n))
     is_near = abs(factor - neat) * abs(changed - rest) <= near
     return _confirmed(claim, Found(h, neat)) if is_near else None
+
+
+def _counted(factor: float) -> float:
+    """Returns the whole number that a factor is, or that it is the inverse of; else the factor."""
+    for power in (1, -1):
+        whole = round(factor**power) if factor and np.isfinite(factor) else 0
+        if whole and abs(factor - whole**power) <= COUNTED * abs(factor):
+            return float(whole**power)
+    return factor
 
 
 def _confirmed(claim: Claim, found: Found) -> Found | None:

@@ -263,3 +263,16 @@ def test_of_a_few_numbers_no_step_is_sure():
     (finding,) = gradcheck.check(f, {"a": np.array(0.7), "b": np.array(0.4)}, vjp=wrong).findings
     assert finding.primal == "a" and "np.tanh(b)" in finding.message
     assert finding.confidence and finding.confidence < VAGUE
+
+
+def test_a_sum_for_a_mean_on_a_path_is_a_count():
+    def f(x):
+        return x / np.sqrt((x * x).mean(-1, keepdims=True))
+
+    def wrong(u, x):
+        r = np.sqrt((x * x).mean(-1, keepdims=True))
+        return {"x": u / r - x * (u * x).sum(-1, keepdims=True) / r**3}
+
+    x = np.random.default_rng(0).normal(size=(5, 7))
+    (finding,) = gradcheck.check(f, {"x": x}, vjp=wrong).findings
+    assert finding.diagnosis == "factor on a path" and "is 7 times" in finding.message
