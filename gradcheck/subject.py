@@ -5,7 +5,7 @@ and give flat mappings from names to arrays, so that nothing behind an adapter k
 primal was an argument, a dictionary of parameters or an attribute of an object.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -44,6 +44,8 @@ class Subject:
             having been evaluated at the other meanwhile; None where it remembers on purpose.
         again: (cotangents, point) -> `Pulled` of a second forward and backward of one object; None
             where no gradient could be left from the first, or some method of it resets them.
+        partial: (cotangents of some outputs, point, some primals) -> `Pulled` of these alone, the
+            other outputs and primals left out of the graph, where a framework offers it.
         pushforward: (point, tangent) -> ∂f/∂x · v by name, where a framework offers it.
         apart: whether the pullback does not run the function, being another one.
         is_object: whether the gradients live in an object of the user's, by its own conventions.
@@ -60,6 +62,7 @@ class Subject:
     pullback: Callable[[Point, Point], Pulled]
     interleaved: Callable[[Point, Point, Point], Pulled] | None = None
     again: Callable[[Point, Point], Pulled] | None = None
+    partial: Callable[[Point, Point, Sequence[str]], Pulled] | None = None
     pushforward: Callable[[Point, Mapping[str, Any]], Point] | None = None
     apart: bool = False
     is_object: bool = False

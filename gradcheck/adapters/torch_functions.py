@@ -10,7 +10,7 @@ import inspect
 import re
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,9 +132,11 @@ def of_call(made: Call, wrt: Sequence[str | int] | str | None, title: str) -> Su
             raise EvaluationError(message)
         return found
 
-    def required(point: Point) -> tuple[dict[str, Any], dict[str, Any]]:
+    def required(
+        point: Point, names: Iterable[str] = native
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Returns leaves that require gradients, and the point made of them."""
-        inputs = {n: point[n].detach().clone().requires_grad_() for n in native}
+        inputs = {n: point[n].detach().clone().requires_grad_() for n in names}
         # What is not a leaf may be written to: a rectifier in place is differentiated as well.
         given = {n: x.clone() if n in made.primals.point else x for n, x in inputs.items()}
         return inputs, {**point, **given}
@@ -149,13 +151,18 @@ def of_call(made: Call, wrt: Sequence[str | int] | str | None, title: str) -> Su
                 found = evaluated(required(point)[1])
         return {n: y.detach() for n, y in found.items()}
 
-    def pullback(cotangents: Point, point: Point, other: Point | None = None) -> Pulled:
+    def pullback(
+        cotangents: Point,
+        point: Point,
+        other: Point | None = None,
+        names: Iterable[str] = native,
+    ) -> Pulled:
         with torch.enable_grad():
-            inputs, given = required(point)
+            inputs, given = required(point, names)
             found = evaluated(given)
             if other is not None:
                 function(other)
-            wanted = {n: y for n, y in found.items() if y.requires_grad}
+            wanted = {n: y for n, y in found.items() if y.requires_grad and n in cotangents}
             if not wanted:
                 return Pulled({})
             bars = [cotangents[n] for n in wanted]
@@ -204,6 +211,7 @@ def of_call(made: Call, wrt: Sequence[str | int] | str | None, title: str) -> Su
         function,
         pullback,
         interleaved=pullback,
+        partial=lambda cotangents, point, names: pullback(cotangents, point, names=names),
         pushforward=pushforward,
         parameters=tuple(n for n in native if n in made.parameters),
         notes=made.notes,

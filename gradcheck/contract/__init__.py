@@ -21,8 +21,9 @@ from gradcheck.contract.layout import layouts
 from gradcheck.contract.linearity import linear
 from gradcheck.contract.mutation import guarded
 from gradcheck.contract.overflow import infinite, overflowing
+from gradcheck.contract.partial import in_part
 from gradcheck.contract.randomness import random_kept, random_states, repeated
-from gradcheck.contract.state import added_up, filled_once, stale
+from gradcheck.contract.state import added_up, counted, filled_once, stale
 from gradcheck.errors import EvaluationError
 from gradcheck.evaluation import BudgetSpent, Evaluator
 from gradcheck.subject import Pulled, copied
@@ -63,6 +64,8 @@ AUDITS: tuple[Row, ...] = (
     Row("linearity", lambda audited, rng, wrong: linear(audited, rng), 0),
     Row("memory layout", lambda audited, rng, wrong: layouts(audited, rng), 3),
     Row("batches of one and of none", batches, 2),
+    Row("some outputs and primals alone", in_part, 0),
+    Row("many calls", lambda audited, rng, wrong: counted(audited), 0),
 )
 
 UNSTABLE = {"forward_nondeterministic", "backward_nondeterministic", ACCUMULATES}

@@ -95,7 +95,7 @@ def increments(subject: Subject, names: Container[str]) -> Subject:
         }
         return replace(second, cotangents=added)
 
-    return replace(subject, pullback=pullback, interleaved=None)
+    return replace(subject, pullback=pullback, interleaved=None, partial=None)
 
 
 def _changed_again(evaluator: Evaluator, outputs: Point) -> list[str]:

@@ -53,7 +53,8 @@ def repeated(subject: Subject) -> Subject:
                 subject.function(point)
             return subject.pullback(cotangents, point)
 
-    return replace(subject, function=function, pullback=pullback, interleaved=None, again=None)
+    others = {"interleaved": None, "again": None, "partial": None}
+    return replace(subject, function=function, pullback=pullback, **others)
 
 
 def _set(states: tuple[State, ...]) -> None:

@@ -1,6 +1,7 @@
 """State between calls: a pullback must not read what another forward, or its first call, left."""
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -31,6 +32,21 @@ FILLED_ONCE = Finding(
     message="right at this point alone: at another one the pullback gives the very same gradient, "
     "and the function has another slope there. Numbers that were worked out beforehand do so, and "
     "a cache that is filled once: fill it anew in each call",
+)
+
+NOT_RENEWED = replace(
+    FILLED_ONCE,
+    severity="error",
+    message="right at this point alone: at another one, where other gradients change, the pullback "
+    "gives the very same one, and the function has another slope there. It reads what was kept of "
+    "the first call: fill the cache anew in each call",
+)
+
+COUNTS = Finding(
+    kind="stale",
+    message="the pullback gives another gradient after many calls than at first, with the same "
+    "cotangent at the same point: it counts its calls, or keeps something of them. Compute it from "
+    "the primals, or what this call's forward kept",
 )
 
 ADDS_UP = Finding(
@@ -80,24 +96,50 @@ def filled_once(
         rng: draws the point.
         wrong: primals that are wrong anyhow, and say nothing here.
     """
-    evaluator = audited.evaluator
-    if evaluator.subject.is_object:  # each backward runs on a copy of its own
+    if audited.evaluator.subject.is_object:  # each backward runs on a copy of its own
         return
     for share in MOVES:
-        other = moved(audited.point, share, rng)
-        try:
-            outputs = evaluator.outputs(other)
-            pulled = evaluator.pullback(audited.cotangents[0], outputs, copied(other))
-        except EvaluationError:
+        names, others = _unchanged(audited, share, rng, wrong)
+        if names is None:
             continue
-        old, new = audited.gradients[0], read(audited, pulled.cotangents)
-        same = [n for n in new if n not in wrong and np.any(old[n]) and _is_same(old[n], new[n])]
-        off = [n for n in same if _is_off(audited, other, outputs, {n: new[n]}, rng)]
-        here = audited.point, audited.outputs
-        names = [n for n in off if not _is_off(audited, *here, {n: old[n]}, rng)]
-        if names:
+        if names and others:
+            # Not where signs change alone: of x > 0 the gradient of |x| may be written as one.
+            sure = _unchanged(audited, MOVES[1], rng, wrong)[0]
+            names = [n for n in names if n in sure] if sure else names
+            yield about(NOT_RENEWED if sure else FILLED_ONCE, names)
+        elif names:
             yield about(FILLED_ONCE, names)
         return
+
+
+def _unchanged(
+    audited: Audit, share: float, rng: np.random.Generator, wrong: Collection[str]
+) -> tuple[list[str] | None, bool]:
+    """Returns the primals with the same gradient at another point, and another slope there.
+
+    And whether other gradients change. None where it raises there.
+    """
+    evaluator, other = audited.evaluator, moved(audited.point, share, rng)
+    try:
+        outputs = evaluator.outputs(other)
+        pulled = evaluator.pullback(audited.cotangents[0], outputs, copied(other))
+    except EvaluationError:
+        return None, False
+    old, new = audited.gradients[0], read(audited, pulled.cotangents)
+    told = [n for n in new if n not in wrong and np.any(old[n])]
+    same = [n for n in told if _is_same(old[n], new[n])]
+    off = [n for n in same if _is_off(audited, other, outputs, {n: new[n]}, rng)]
+    here = audited.point, audited.outputs
+    names = [n for n in off if not _is_off(audited, *here, {n: old[n]}, rng)]
+    return names, len(same) < len(told)
+
+
+def counted(audited: Audit) -> Iterator[Finding]:
+    """Pulls back at the point once more, after all that was asked meanwhile."""
+    new = audited.pulled(audited.y_bar(audited.cotangents[0]))
+    names = audited.differing(audited.gradients[0], new, audited.rounding)
+    if names:
+        yield about(COUNTS, names)
 
 
 def added_up(audited: Audit) -> Iterator[Finding]:

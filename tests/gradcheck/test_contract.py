@@ -317,7 +317,7 @@ def test_the_budget_goes_to_the_numbers_first(budget):
 def test_what_the_audits_cost():
     meter = Meter()
     assert not audited(lambda x, w: x @ w, X, X.T, vjp=_matrix_vjp, meter=meter)
-    assert meter.evaluations <= 10 and meter.pullbacks <= 17
+    assert meter.evaluations <= 10 and meter.pullbacks <= 18
 
 
 def _matrix_vjp(u, x, w):
@@ -346,3 +346,58 @@ def test_every_kind_is_documented():
     }
     planted = {kind for case in (*BROKEN.values(), *KEPT.values()) for kind in case.errors}
     assert used | planted <= known
+
+
+class Parts(torch.autograd.Function):
+    """(x y, x + y); what it does with what is not asked for is given."""
+
+    @staticmethod
+    def forward(ctx, x, y):
+        ctx.save_for_backward(x, y)
+        ctx.set_materialize_grads(False)
+        return x * y, x + y
+
+    @staticmethod
+    def backward(ctx, u, v):  # pyright: ignore
+        x, y = ctx.saved_tensors
+        u = torch.zeros_like(x) if u is None else u
+        v = torch.zeros_like(x) if v is None else v
+        return u * y + v, u * x + v
+
+
+class Unmaterialised(Parts):
+    @staticmethod
+    def backward(ctx, u, v):  # pyright: ignore
+        x, y = ctx.saved_tensors
+        return u * y + v, u * x + v
+
+
+class OneOutput(Parts):
+    @staticmethod
+    def backward(ctx, u, v):  # pyright: ignore
+        if u is None or v is None:
+            return None, None
+        return Parts.backward(ctx, u, v)
+
+
+class OffByOne(Parts):
+    @staticmethod
+    def backward(ctx, u, v):  # pyright: ignore
+        x_bar, y_bar = Parts.backward(ctx, u, v)
+        return x_bar if ctx.needs_input_grad[1] else None, y_bar
+
+
+ASKED_IN_PART = {
+    Parts: set(),
+    Unmaterialised: {"unused_output"},
+    OneOutput: {"unused_output"},
+    OffByOne: {"unwanted_input"},
+}
+
+
+@pytest.mark.parametrize("function", ASKED_IN_PART, ids=lambda f: f.__name__)
+def test_some_outputs_and_primals_alone(function):
+    x, y = torch.from_numpy(X), torch.from_numpy(X + 2)
+    verdict = gradcheck.check(function.apply, x, y, seed=1)
+    assert {f.kind for f in verdict.findings if f.severity == "error"} == ASKED_IN_PART[function]
+    assert verdict.status == ("fail" if ASKED_IN_PART[function] else "pass")

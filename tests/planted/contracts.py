@@ -84,6 +84,44 @@ def filled_once() -> tuple[Any, Any]:
     return f, lambda u, x: u * np.cos(cache.setdefault("x", x.copy()))
 
 
+def filled_once_by_a_layer() -> tuple[Any, Any]:
+    """y = tanh(x W + b): the output is kept of the first call, the other gradients change."""
+    cache: dict[str, Any] = {}
+
+    def f(x, w, b):
+        y = np.tanh(x @ w + b)
+        cache.setdefault("y", y)
+        return y
+
+    def vjp(u, x, w, b):
+        z_bar = u * (1 - cache["y"][: len(u)] ** 2)
+        return z_bar @ w.T, x.T @ z_bar, z_bar.sum(0)
+
+    return f, vjp
+
+
+def worked_out() -> tuple[Any, Any]:
+    """The slope was computed beforehand, of one primal; of the other it is a formula."""
+    slope = 3 * X**2
+    return lambda x, y: np.sum(x**3) + np.sum(y**2), lambda u, x, y: (u * slope, 2 * u * y)
+
+
+def of_positive_numbers() -> tuple[Any, Any]:
+    """Written for x > 0, where |x| is x."""
+    return lambda x, y: np.abs(x) * y, lambda u, x, y: (u * y, u * x)
+
+
+def tiring() -> tuple[Any, Any]:
+    """The ninth call of the pullback, and each one after that, gives zeros."""
+    calls: list[int] = []
+
+    def vjp(u, x):
+        calls.append(1)
+        return 2 * x * u if len(calls) < 9 else 0 * x
+
+    return square, vjp
+
+
 class Adding:
     """The gradients of its parameters are added to what is there."""
 
@@ -212,6 +250,11 @@ BROKEN: dict[str, Case] = {
     "the cache is a global": made(stale_global, X, errors="stale"),
     "a buffer of the rule is used again": made(reused_activation, X, errors="stale"),
     "a cache is filled once": made(filled_once, X, warnings="stale"),
+    "the output of the first call is kept": made(
+        filled_once_by_a_layer, X, W, np.ones(3), errors="stale"
+    ),
+    "the slope of one of two was worked out": made(worked_out, X, 1 + X, errors="stale"),
+    "the pullback counts its calls": made(tiring, X, errors="stale"),
     "the pullback of dropout draws a mask of its own": made(masked_anew, X, errors="value"),
     "a layer adds to its gradients": case(Adding(), None, X, warnings="accumulates"),
     "accumulates": made(accumulating, X, errors="accumulates"),
@@ -286,6 +329,7 @@ BROKEN: dict[str, Case] = {
 }
 
 KEPT: dict[str, Case] = {
+    "a pullback for positive numbers": made(of_positive_numbers, np.abs(X), np.abs(X[::-1])),
     "a cache by content": made(memoised, X),
     "dropout with the mask that was drawn": made(masked, X, warnings="random"),
     "a layer adds to gradients that it can reset": case(Resetting(), None, X),
