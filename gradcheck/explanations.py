@@ -88,7 +88,10 @@ def _closed(m: Measurement, told: Told, known: Mapping[str, Diagnosis]) -> Told:
     if primal in known and known[primal].confidence > before.confidence:
         others = ((before.kind, before.confidence),) if before.kind != UNKNOWN else ()
         found = replace(
-            known[primal], where=before.where, alternatives=(*others, *before.alternatives)
+            known[primal],
+            where=before.where,
+            repair=before.repair,
+            alternatives=(*others, *before.alternatives),
         )
         return replace(told, diagnosis=found)
     if before.kind != UNKNOWN:

@@ -204,30 +204,34 @@ def _fits(evidence: Evidence, axis: int, q: Array) -> tuple[Array, float, int] |
 
 
 STATISTIC = "is taken for a constant in the backward pass"
+OR = ", or its term has a wrong factor"
 
 ROWS = (
     Row(
         "mean term",
-        "the claim lacks the mean {along} that the true gradient has taken off",
-        f"a mean that the forward pass subtracts {STATISTIC}",
+        "the claim has a mean {along} that the true gradient has not",
+        f"a mean that the forward pass subtracts {STATISTIC}{OR}",
         "subtract its mean {along}",
         _mean,
+        surest=VAGUE,
     ),
     Row(
         "projection term",
-        "the claim lacks the projection on {quantity} {along} that the true gradient has taken off",
-        f"a norm {STATISTIC}",
+        "the claim has a projection on {quantity} {along} that the true gradient has not",
+        f"a norm {STATISTIC}{OR}",
         "subtract its projection on {quantity} {along}{besides}",
         _projection,
+        surest=VAGUE,
     ),
     Row(
         "mean and variance terms",
-        "the claim lacks mean and projection on the centred {quantity} {along} that the true"
-        " gradient has taken off",
-        f"mean and variance of a normalisation: each {STATISTIC}",
+        "the claim has a mean, and a projection on the centred {quantity}, {along} that the true"
+        " gradient has not",
+        f"mean and variance of a normalisation: each {STATISTIC}{OR}",
         "subtract its mean, then its projection on {quantity} less the mean of that, {along}"
         "{besides}",
         _both,
+        surest=VAGUE,
     ),
     Row(
         "term of each slice",
