@@ -26,6 +26,9 @@ from gradcheck.measurement import Measurement
 from gradcheck.steps import by_steps
 from gradcheck.verdict import Finding
 
+WHOLE = ("sign", "known factor", "constant factor", "nearly right", "zero")
+"""Kinds that say the same of the whole gradient: no step says more."""
+
 PATTERNS_TRIED = 3
 """Where a sample was drawn, so many patterns are tried for all that is wrong."""
 
@@ -79,6 +82,8 @@ def explained(
 
 def _is_open(diagnosis: Diagnosis) -> bool:
     """Whether a diagnosis leaves open what was done."""
+    if diagnosis.kind in WHOLE:
+        return False
     return diagnosis.kind == UNKNOWN or diagnosis.confidence <= VAGUE
 
 

@@ -269,15 +269,17 @@ def _operation(tape: Tape, func: Any, args: Sequence[Any], kwargs: dict[str, Any
     call = Call(
         tape, op, getattr(aten, op) if plain is not kwargs or in_place else func, args, plain
     )
-    if _follower(call, _bound(func, args, plain)) is None:
+    follow = _follower(call, _bound(func, args, plain))
+    if follow is None:
         return _other(tape, func, args, kwargs, op)
 
     def compute(*given: Any) -> Any:
-        follow = _follower(replace(call, args=given), _bound(func, given, plain))
-        assert follow is not None
-        return follow()
+        other = _follower(replace(call, args=given), _bound(func, given, plain))
+        assert other is not None
+        return other()
 
-    result = tape.seen(op, compute, tuple(args), repeatable=False)
+    watched = tape.watcher is not None
+    result = tape.seen(op, compute, tuple(args), repeatable=False) if watched else follow()
     if in_place:
         return args[0].copy_(result)
     return _filled(kwargs["out"], result) if "out" in kwargs else result

@@ -87,7 +87,8 @@ class Place:
         """The expression, cut where it is long, with its line, and what calls it."""
         cut = self.source if len(self.source) <= LONGEST else f"{self.source[:LONGEST]}…"
         told = f"`{cut}` (line {self.line})" if cut else f"line {self.line}"
-        return f"{told} of {Place(self.frames[1:2])}" if len(self.frames) > 1 else told
+        called = Place(self.frames[1:2])
+        return f"{told} of {called}" if called.line else told
 
 
 def without_common(places: Sequence[Place]) -> list[Place]:

@@ -82,6 +82,8 @@ class Site:
         """The expression in the code; the operation, too, where several stand there."""
         place = self.first.place
         place = Place(place.frames[:1]) if self.is_shared else place
+        if not place.line:
+            return f"the operation {self.op}"
         return str(place) if self.alone else f"{self.op} in {place}"
 
 
