@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gradcheck.comparison import FAIL_BARS, ROUNDING_ULPS
+from gradcheck.disjoint import STEP as SCREEN_STEP
+from gradcheck.disjoint import Slopes, groups_of, slopes_of
 from gradcheck.oracles.finite_difference import Estimate, Line, estimate, settled, with_kinks
 from gradcheck.probes import signed
 from gradcheck.scales import lengths
@@ -25,9 +27,9 @@ MOST_WORK = 2.0**27
 """Entries looked at times entries moved: a row of 1e3 among 1e6 would take half a minute."""
 
 MOST_SCREENED = 2**15
-"""A larger one on kinks is screened, with two evaluations for each entry."""
+"""A larger one on kinks is screened, with two evaluations for each entry; beyond so many only where
+entries share no output."""
 
-SCREEN_STEP = 2.0**-20
 SCREEN_SLACK = 2.0**-12
 """Curvature changes the slope of a smooth function by a millionth over such a step; what is off by
 less than this share is found by the ladder, not here."""
@@ -162,43 +164,101 @@ def _entries(line: Line, primal: str, k: int, looked_at: np.ndarray, seen: np.nd
     return Located(primal, claimed, true, bar, mask, kinked, central, low, high)
 
 
-def screened(line: Line, primal: str, k: int, rng: np.random.Generator) -> Located:
-    """Returns where the claim for a primal on kinks is wrong, by two evaluations for each entry.
+def screened(
+    line: Line, primal: str, k: int, rng: np.random.Generator, most: int = MOST_SCREENED
+) -> Located | None:
+    """Returns where the claim for a primal on kinks is wrong, by a look at each entry.
 
     An entry is moved up and down by one small step; a claim between the two slopes, or close to
     them, is right. What is not is looked at properly, a sample where that is too much.
+
+    Args:
+        line: any line of the measurement.
+        primal: the name of the primal.
+        k: which cotangent.
+        rng: draws the sample.
+        most: so many entries may be moved one by one, None is returned where there are more; those
+            that share no output are moved at once.
     """
-    shape = line.gradients[k][primal].shape
-    claimed = np.asarray(line.gradients[k][primal], dtype=float).ravel()
-    sizes, rounding = _lengths(line, primal), _rounding(line, primal, k).ravel()
-    suspicious, kinked, central = [], np.zeros(claimed.size, dtype=bool), claimed.copy()
-    for i in range(claimed.size):
-        direction = np.zeros(claimed.size)
-        direction[i] = sizes[i]
+    claimed = np.asarray(line.gradients[k][primal], dtype=float)
+    groups = groups_of(line, primal)
+    if groups is None and claimed.size > most:
+        return None
+    slopes = _one_by_one(line, primal, k) if groups is None else slopes_of(line, primal, k, groups)
+    noise = slopes.noise + _rounding(line, primal, k).ravel()
+    slack = noise + SCREEN_SLACK * (np.abs(claimed.ravel()) + slopes.moved)
+    seen = Screened(slopes, slack)
+    entries = np.flatnonzero(seen.off)
+    looked_at = entries
+    most = MOST_KINKED if groups is None else MOST_BLOCKS
+    if entries.size > most:
+        looked_at = rng.choice(entries, most, replace=False)
+    rest = np.setdiff1d(entries, looked_at)
+    told = np.setdiff1d(np.arange(claimed.size), rest)
+    found = _entries(line, primal, k, looked_at, seen=told)
+    if groups is None or not found.wrong.flat[looked_at].all():
+        return replace(seen.told(found, rest[:0], looked_at), drawn=rest.size > 0)
+    return seen.told(replace(found, seen=np.ones(claimed.shape, dtype=bool)), rest, looked_at)
+
+
+@dataclass(frozen=True)
+class Screened:
+    """What one small step says of each entry.
+
+    Attributes:
+        slopes: the slopes, the claim subtracted.
+        slack: the bar of their errors.
+    """
+
+    slopes: Slopes
+    slack: np.ndarray
+
+    @property
+    def off(self) -> np.ndarray:
+        """Which claims are not between the slopes; and those of which nothing is seen."""
+        low, high = self.slopes.low - self.slack, self.slopes.high + self.slack
+        return ~((low <= 0.0) & (high >= 0.0))
+
+    def told(self, found: Located, wrong: np.ndarray, looked_at: np.ndarray) -> Located:
+        """Returns what is found of entries that were looked at, with what is seen of the others.
+
+        Args:
+            found: with the entries that were looked at.
+            wrong: those that are taken to be wrong as well.
+            looked_at: the entries that were.
+        """
+        shape, claimed = found.claimed.shape, found.claimed.ravel()
+        kinked = self.slopes.high - self.slopes.low > 2 * self.slack
+        low, high = claimed + self.slopes.low, claimed + self.slopes.high
+        central = claimed + np.nan_to_num(self.slopes.low + self.slopes.high) / 2
+        arrays = [a.ravel().copy() for a in (found.true, found.bar, found.low, found.high)]
+        nearest = np.clip(claimed, low - self.slack, high + self.slack)
+        for array, values in zip(arrays, (nearest, self.slack, low, high), strict=True):
+            array[wrong] = values[wrong]
+        central[looked_at] = found.central.flat[looked_at]
+        kinked[looked_at] = found.kinked.flat[looked_at]
+        true, bar, low, high, kinked, central = (
+            a.reshape(shape) for a in (*arrays, kinked, central)
+        )
+        return replace(
+            found, true=true, bar=bar, low=low, high=high, kinked=kinked, central=central
+        )
+
+
+def _one_by_one(line: Line, primal: str, k: int) -> Slopes:
+    """Returns the slopes along each entry, two evaluations for each."""
+    shape, sizes = line.gradients[k][primal].shape, _lengths(line, primal)
+    low, high, noise, moved = np.full((4, sizes.size), np.nan)
+    for i, size in enumerate(sizes):
+        direction = np.zeros(sizes.size)
+        direction[i] = size
         part = replace(line, tangent={primal: direction.reshape(shape)}, levels={})
-        if not part.add(SCREEN_STEP):
-            suspicious.append(i)
-            continue
-        level, t = part.levels[SCREEN_STEP], SCREEN_STEP * sizes[i]
-        central[i] += part.central(SCREEN_STEP)[k] / sizes[i]
-        noise = part.rounding(SCREEN_STEP)[k] / sizes[i] + rounding[i]
-        slack = noise + SCREEN_SLACK * (abs(claimed[i]) + level.moved[k] / t)
-        low, high = level.low[k] / t, level.high[k] / t
-        kinked[i] = high - low > 2 * slack
-        if not low - slack <= 0.0 <= high + slack:
-            suspicious.append(i)
-    entries = every = np.array(suspicious, dtype=int)
-    if entries.size > MOST_KINKED:
-        entries = rng.choice(entries, MOST_KINKED, replace=False)
-    left = np.setdiff1d(every, entries)
-    found = _entries(line, primal, k, entries, seen=np.setdiff1d(np.arange(claimed.size), left))
-    looked_at = np.zeros(shape, dtype=bool)
-    looked_at.flat[entries] = True
-    return replace(
-        found,
-        kinked=found.kinked | kinked.reshape(shape),
-        central=np.where(looked_at, found.central, central.reshape(shape)),
-    )
+        if part.add(SCREEN_STEP):
+            level, step = part.levels[SCREEN_STEP], SCREEN_STEP * size
+            low[i], high[i] = level.low[k] / step, level.high[k] / step
+            noise[i] = part.rounding(SCREEN_STEP)[k] / size
+            moved[i] = level.moved[k] / step
+    return Slopes(low, high, noise, moved)
 
 
 def _bisected(

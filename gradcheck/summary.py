@@ -158,10 +158,12 @@ def _through_one_sign(
     kinked = np.flatnonzero(found.kinked)
     if not kinked.size or m.base.size == 1 or not m.evaluator.is_sure:
         return False
-    if kinked.size > MOST_SIGNED:
-        kinked = m.rng.choice(kinked, MOST_SIGNED, replace=False)
+    many = kinked.size > MOST_SIGNED
+    few = m.rng.choice(kinked, MOST_SIGNED, replace=False) if many else kinked
     for k in m.of_one_sign:
-        again = located(m.line_of(probed.probe), name, k, m.rng, MOST_SIGNED, among=kinked)
+        line = m.line_of(probed.probe)
+        again = screened(line, name, k, m.rng, most=0) if many else None
+        again = again or located(line, name, k, m.rng, MOST_SIGNED, among=few)
         if again.indices and not are_mixed(m, again, k):
             return _located_finding(m, name, again, k)
     return False
@@ -173,8 +175,6 @@ def _on_kinks(m: Measurement, probed: Probed, name: str, k: int) -> Located | No
     if size <= MOST_KINKED or not m.evaluator.is_sure:
         found = located(probed.line, name, k, m.rng, MOST_KINKED)
         return found if size <= MOST_KINKED or found.indices else None
-    if size > MOST_SCREENED:
-        return None
     return screened(probed.line, name, k, m.rng)
 
 

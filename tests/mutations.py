@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reports.documents.audit import audit_sources
+from reports.documents.conventions import conventions
 from reports.documents.extract import Formula, extract
 from reports.documents.links import side
-from reports.documents.settings import conventions
 from reports.documents.source import read
 from reports.documents.statements import statements
 from reports.documents.tree import Number, Power, Symbol, walk

@@ -183,6 +183,15 @@ class Line:
             self.levels[t] = level
         return True
 
+    def side(self, t: float) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the changes of f at the step t of the only primal, and how far that was moved."""
+        ((name, v),) = self.tangent.items()
+        backend, x = backends.of(self.evaluator.point[name]), self.evaluator.point[name]
+        moved = backend.step(x, t, v)
+        values = self.evaluator.values({**self.evaluator.point, name: moved})
+        changes = values - self.base if values.size == self.base.size else values
+        return changes, backend.values(moved) - backend.values(x)
+
     def _side(self, t: float) -> tuple[np.ndarray, np.ndarray]:
         point, displacement = dict(self.evaluator.point), {}
         nominal = self.is_large and abs(t) >= 2.0 ** (-NOMINAL * self.evaluator.bits)

@@ -2,7 +2,7 @@
 
     source -> extract -> statements (tokens, grammar, tree) -> environment, indices
            -> links, arithmetic, derivatives, figures, layers, update_rules -> claims -> results
-           -> code (program, interpreter, subjects)                         -> claims -> results
+           -> code (document, plans, trial, judging, repair, report)         -> claims -> results
 
 Nothing in a document is ever run: formulas and code are read into trees of ours, which are
 evaluated within limits of size and time.

@@ -10,7 +10,7 @@ from reports.documents.by_definition import definition_claims
 from reports.documents.claims import Claim
 from reports.documents.environment import Environment, key_of
 from reports.documents.evaluate import evaluate
-from reports.documents.learning import bind
+from reports.documents.learning import bind, forget
 from reports.documents.links import Pair, pairs, side, subject
 from reports.documents.pair_claims import pair_claims, right_value
 from reports.documents.places import quoted
@@ -53,6 +53,7 @@ def judge(
     """
     links = chain.links
     if len(links) < 2 or chain.enumerates:
+        forget(chain, environment)
         return _undecided(chain)
     found = list(pairs(chain, environment))
     claims = [c for pair in found for c in pair_claims(pair, chain, environment, source)]

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -10,26 +11,31 @@ from reports.documents import layers
 from reports.documents.arithmetic import Judged, judge
 from reports.documents.claims import Audited, Claim, Coverage
 from reports.documents.code import code_claims
+from reports.documents.conventions import Conventions, conventions
 from reports.documents.derivatives import derivative_claims
 from reports.documents.environment import Environment
 from reports.documents.extract import Code, Formula, Heading, Part, Prose, Unterminated, extract
 from reports.documents.figures import array_claims, figure_claims
+from reports.documents.identities import identity_claims
 from reports.documents.places import quoted
+from reports.documents.readings import PLAIN
+from reports.documents.repair import attempt
 from reports.documents.settings import (
     activations,
     begins_run,
-    conventions,
     function_names,
     read_code,
     read_prose,
     read_role,
     read_tables,
+    speaks_of_symmetry,
 )
 from reports.documents.slopes import slope_claims
 from reports.documents.source import Place, Source, read
-from reports.documents.statements import Conventions, statements, with_variances
-from reports.documents.tree import Chain
-from reports.documents.update_rules import rule_claims
+from reports.documents.statements import statements, with_variances
+from reports.documents.targets import spelled_out
+from reports.documents.tree import Chain, Transposed, walk
+from reports.documents.update_rules import correction_claims, rule_claims
 
 
 def audit(path: Path) -> Audited:
@@ -84,6 +90,8 @@ class _Reader:
         self._unchecked: list[tuple[Place, str, str]] = []
         self._text = text
         self._environment.functions_named = function_names(text)
+        self._environment.vectors = self._conventions.vectors
+        self._environment.symmetric = speaks_of_symmetry(text)
         formulas_read = [
             (id(part), statements(part.text, part.start, self._conventions))
             for _, parts in self._parts
@@ -93,6 +101,9 @@ class _Reader:
         chains = with_variances([chain for _, found in formulas_read for chain in found])
         ordered = iter(chains)
         self._chains = {key: list(islice(ordered, len(found))) for key, found in formulas_read}
+        self._environment.minds_orientation = any(
+            isinstance(n, Transposed) for c in chains for link in c.links for n in walk(link.node)
+        )
         self._layers = layers.conventions(chains, layers.smooth(activations(text)))
 
     def _read_formulas(self) -> None:
@@ -125,6 +136,7 @@ class _Reader:
             activations=(activation,),
             explains=False,
             functions_named=self._environment.functions_named,
+            vectors=self._environment.vectors,
         )
         trial.read()
         return sum(claim.verdict in {"ok", "inherited"} for claim in trial.claims)
@@ -145,10 +157,8 @@ class _Reader:
         self.claims += claims
         self._checked += len(claims)
         self._statements += len(claims)
-        for source, block, reason in unread:
-            first = block.text.strip().partition("\n")[0]
-            self._unchecked.append((source.place(block.start), first, f"code: {reason}"))
-            self._statements += 1
+        self._unchecked += [(missed.place, missed.line, missed.reason) for missed in unread]
+        self._statements += len(unread)
         self.claims.sort(key=lambda c: (c.place.cell or 0, c.place.line, c.place.column))
 
     def _part(self, part: Part, source: Source) -> None:
@@ -173,14 +183,18 @@ class _Reader:
         if chains and _SCALE.match(source.text, part.end):
             chains = [*chains[:-1], replace(chains[-1], enumerates=True)]
         for chain in chains:
-            self._statements += len(chain.links) > 1 or bool(chain.unread)
-            if read_role(part, chain, source, self._environment):
-                continue
-            try:
-                judged = self._judged(chain, part, source)
-            except RecursionError:
-                judged = Judged(reason="its definitions are nested too deep")
-            self._count(judged, chain, source)
+            for each in spelled_out(chain, self._environment):
+                self._statement(each, part, source)
+
+    def _statement(self, chain: Chain, part: Formula, source: Source) -> None:
+        self._statements += len(chain.links) > 1 or bool(chain.unread)
+        if read_role(part, chain, source, self._environment):
+            return
+        try:
+            judged = self._judged(chain, part, source)
+        except RecursionError:
+            judged = Judged(reason="its definitions are nested too deep")
+        self._count(judged, chain, source)
 
     def _judged(self, chain: Chain, part: Formula, source: Source) -> Judged:
         """Returns the verdicts of arithmetic, and of derivatives where arithmetic is right."""
@@ -189,21 +203,42 @@ class _Reader:
             return judge(chain, self._environment, source)
         derived = list(slope_claims(chain, self._environment, source))
         derived += derivative_claims(chain, self._environment, source, said)
+        seen = {c.place for c in derived}
+        links = (k for k in chain.links if source.place(k.span[0]) in seen)
+        derived += identity_claims(chain, self._environment, source, frozenset(links))
         derived += layers.layer_claims(chain, self._layers, source)
         derived += layers.definition_clash(chain, source)
         derived += rule_claims(chain, self._environment, source, said)
+        derived += correction_claims(chain, self._environment, source)
         derived += array_claims(chain, self._environment, source)
         before = self._environment.snapshot()
         inline = not part.display and len(chain.links) == 2
         judged = judge(chain, self._environment, source, inline=inline)
         if any(claim.flagged for claim in judged.claims):
-            return replace(judged, claims=(*judged.claims, *(c for c in derived if c.flagged)))
-        derived += figure_claims(chain, before, source, said, bar=judged.bar)
+            wrong = (*judged.claims, *(claim for claim in derived if claim.flagged))
+            self._correct(chain, wrong)
+            return replace(judged, claims=wrong)
+        if not any(claim.verdict == "inherited" for claim in judged.claims):
+            derived += figure_claims(chain, before, source, said, bar=judged.bar)
         wrong = tuple(claim for claim in derived if claim.flagged)
         if wrong:
-            self._environment.mark_wrong(chain)
+            self._correct(chain, wrong)
             return Judged(wrong)
         return judged if judged.claims or not derived else Judged(tuple(derived[-1:]))
+
+    def _correct(self, chain: Chain, wrong: Sequence[Claim]) -> None:
+        """Remembers what is right in the place of a wrong statement: others follow from it."""
+        known = [c.correction for c in wrong if c.correction is not None]
+        trees = [c.tree for c in known if c.tree is not None]
+        values = [c.value for c in known if c.value is not None]
+        if not wrong:
+            return
+        value = values[0] if values else None
+        if value is None and trees:
+            right = self._environment.corrected() or self._environment
+            value = attempt(trees[0], PLAIN, right)
+        formula = any(c.kind != "arithmetic" or c.verdict == "shape" for c in wrong)
+        self._environment.correct(chain, trees[0] if trees else None, value, formula=formula)
 
     def _count(self, judged: Judged, chain: Chain, source: Source) -> None:
         self.claims += judged.claims

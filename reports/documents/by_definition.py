@@ -1,14 +1,22 @@
 """A stated value against the definition of its name, or of its index."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from reports.documents import display, values
-from reports.documents.claims import Claim
+from reports.documents.claims import Claim, Correction
 from reports.documents.environment import Definition, Environment
-from reports.documents.links import Pair, compare, is_update, side, subject
+from reports.documents.links import (
+    Pair,
+    compare,
+    is_update,
+    side,
+    subject,
+    with_corrections,
+    with_right_values,
+)
 from reports.documents.pair_claims import agreed_claim, disagreed_claim
 from reports.documents.source import Source
 from reports.documents.tree import Chain, Link, Node, Number, Symbol, literal, rebuilt
@@ -35,13 +43,35 @@ def definition_claims(
         if (pair := compare(_guarded(definition, environment), last, environment)) is not None
     ]
     agreed = [pair for pair in results if pair.agreement != "no"]
+    if results and not agreed:
+        agreed = [*_by_corrected(definitions, results, last, environment)]
     if agreed and not found:
         yield agreed_claim(agreed[0], chain, environment, source)
     elif not agreed and results and len(results) == len(definitions):
         indexed = node.key not in environment.definitions
         near = indexed or (definitions[0].section == environment.section and not inline)
         if near and all(pair.certain and _is_off(pair) for pair in results):
-            yield _by_definition(results[-1], definitions[-1], chain, environment, source)
+            right = [with_right_values(pair, environment) for pair in results]
+            yield _by_definition(right[-1], definitions[-1], chain, environment, source)
+
+
+def _by_corrected(
+    definitions: Sequence[Definition], results: Sequence[Pair], last: Link, environment: Environment
+) -> Iterator[Pair]:
+    """Yields the agreement with right formulas, and right values, in place of those found wrong."""
+    for definition in definitions:
+        if definition.right is None:
+            continue
+        right = replace(definition, tree=definition.right)
+        pair = compare(_guarded(right, environment), last, environment)
+        if pair is not None and pair.agreement == "no":
+            pair = with_corrections(pair, environment)
+        if pair is not None and pair.agreement != "no":
+            yield replace(pair, corrected=definition.place.line)
+    for pair in results:
+        again = with_corrections(pair, environment)
+        if again.agreement != "no":
+            yield again
 
 
 def _guarded(definition: Definition, environment: Environment) -> Link:
@@ -75,4 +105,8 @@ def _by_definition(
 ) -> Claim:
     claim = disagreed_claim(pair, chain, environment, source)
     words = f"line {definition.place.line} defines it as {written(pair.left.node)}"
-    return replace(claim, explanation="; ".join(filter(None, (words, claim.explanation))))
+    return replace(
+        claim,
+        explanation="; ".join(filter(None, (words, claim.explanation))),
+        correction=Correction(value=pair.computed),
+    )

@@ -14,7 +14,6 @@ from reports.documents.notation import LOSSES
 from reports.documents.tree import (
     BigSum,
     Call,
-    Chain,
     Derivative,
     Node,
     Sum,
@@ -25,20 +24,6 @@ from reports.documents.tree import (
 from reports.documents.values import Quantity
 
 MOST_DEFINITIONS = 6
-
-
-def target_of(node: Node | None, chain: Chain, environment: Environment) -> Derivative | None:
-    """Returns the derivative that a chain is about, also by way of a name defined as one."""
-    if isinstance(node, Derivative):
-        return node
-    for link in chain.links[1:-1]:
-        if isinstance(link.node, Derivative):
-            return link.node
-    if isinstance(node, Symbol):
-        for definition in reversed(environment.definitions.get(node.key, [])):
-            if isinstance(definition.tree, Derivative):
-                return definition.tree
-    return None
 
 
 def choices(
@@ -55,7 +40,7 @@ def choices(
     of, wrt = key_of(target.of), key_of(target.wrt)
     if of is None or wrt is None:
         return
-    trees = _in_force(environment)
+    trees = in_force(environment)
     found = environment.definitions.get(of, [])
     if not found and of in LOSSES:
         found = [d for key, all_ in environment.definitions.items() if is_loss(key) for d in all_]
@@ -70,6 +55,9 @@ def choices(
     meant = _meant([d for d in found if not isinstance(d.tree, Derivative)], said)
     for definition in meant[::-1][:MOST_DEFINITIONS]:
         yield Definitions({**trees, of: definition.tree})
+        own = in_force(environment, definition.section)
+        if len(own) < len(trees):  # letters of another example may have been used anew
+            yield Definitions({**own, of: definition.tree})
     if meant or formula is None:
         return
     known = (n.wrt for n in walk(formula) if isinstance(n, Derivative) and key_of(n.of) == of)
@@ -86,7 +74,7 @@ def known_upstream(
     of, wrt = key_of(target.of), key_of(target.wrt)
     if of is None or wrt is None:
         return None
-    trees, prefix = _in_force(environment), _prefix(of)
+    trees, prefix = in_force(environment), _prefix(of)
     values = {
         key.removeprefix(prefix): found[-1]
         for key, found in environment.entries.items()
@@ -106,11 +94,11 @@ def _prefix(of: str) -> str:
     return f"∂{'loss' if of.split('_')[0] in LOSSES else of}/∂"
 
 
-def _in_force(environment: Environment) -> dict[str, Node]:
-    """Returns the latest definition of each name, derivatives left out."""
+def in_force(environment: Environment, section: int = 0) -> dict[str, Node]:
+    """Returns the latest definition of each name, derivatives left out, from a section on."""
     trees = {}
     for key, found in environment.definitions.items():
-        own = [d for d in found if not isinstance(d.tree, Derivative)]
+        own = [d for d in found if not isinstance(d.tree, Derivative) and d.section >= section]
         if own and not key.startswith("∂"):
             trees[key] = own[-1].tree
     return trees

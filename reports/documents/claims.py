@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from reports.documents.source import Place
+from reports.documents.tree import Node
+from reports.documents.values import Quantity
 
 Verdict = Literal[
     "ok",
@@ -27,6 +29,14 @@ FLAGGED: frozenset[Verdict] = frozenset(
 """Verdicts that say that something is wrong."""
 
 
+@dataclass(frozen=True, eq=False)
+class Correction:
+    """What is right in the place of a statement that is wrong."""
+
+    tree: Node | None = None
+    value: Quantity | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Claim:
     """One statement of a document, judged.
@@ -40,6 +50,7 @@ class Claim:
         right: the right one; several where readings differ, each with its name.
         reading: the reading under which the verdict holds; "" for the ordinary one.
         explanation: what is wrong, and what the author did where that can be found.
+        correction: the right formula and value for what follows from it, where they are known.
     """
 
     place: Place
@@ -50,6 +61,7 @@ class Claim:
     right: str = ""
     reading: str = ""
     explanation: str = ""
+    correction: "Correction | None" = field(default=None, compare=False, repr=False)
 
     @property
     def flagged(self) -> bool:

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+from reports.documents.conventions import Conventions
 from reports.documents.notation import FONTS, TEXTS
 from reports.documents.tokens import NotRead, Token
 from reports.documents.tree import Node, Span
@@ -13,15 +14,15 @@ class Cursor(ABC):
 
     Args:
         tokens: the tokens of the side.
-        indexed: the names whose plain numeric superscript is a layer, and no power.
+        conventions: the notation that the document settles.
     """
 
-    def __init__(self, tokens: Sequence[Token], indexed: frozenset[str] = frozenset()) -> None:
+    def __init__(self, tokens: Sequence[Token], conventions: Conventions) -> None:
         self._tokens = list(tokens)
         self._at = 0
         self._depth = 0
         self._bars = 0
-        self._indexed = indexed
+        self._conventions = conventions
 
     @abstractmethod
     def parse(self) -> Node:
@@ -36,7 +37,7 @@ class Cursor(ABC):
 
     def _parsed(self, tokens: Sequence[Token]) -> Node:
         """Returns the tree of other tokens, read by the same rules."""
-        return type(self)(tokens, self._indexed).parse()
+        return type(self)(tokens, self._conventions).parse()
 
     @property
     def _next(self) -> Token:

@@ -1,6 +1,6 @@
 """What a document has said so far: values of names in all their versions, definitions, settings."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Literal
@@ -63,15 +63,53 @@ class Entry:
     wrong: bool = False
     origin: str = ""
 
+    @property
+    def corrected(self) -> "Entry":
+        """The same with the right value, where this one was found wrong."""
+        if not self.wrong or self.right is None:
+            return self
+        return replace(self, value=self.right, wrong=False)
+
 
 @dataclass(frozen=True, eq=False)
 class Definition:
-    """What a name stands for: `tree`, and words beside it (which loss it is)."""
+    """What a name stands for.
+
+    Attributes:
+        tree: the formula.
+        place: where it stands.
+        section: the number of the section in which it stands.
+        words: words beside it (which loss it is).
+        right: what it should be, where it was found wrong and that is known.
+        wrong: whether it was found wrong.
+    """
 
     tree: Node
     place: Place
     section: int
     words: str = ""
+    right: Node | None = None
+    wrong: bool = False
+
+    def at(self, bound: Mapping[str, int]) -> "Definition":
+        """Returns the definition with numbers in place of its indices."""
+        right = None if self.right is None else instance(self.right, bound)
+        return replace(self, tree=instance(self.tree, bound), right=right)
+
+
+@dataclass(frozen=True, eq=False)
+class Function:
+    """A function that the document defines.
+
+    Attributes:
+        parameters: the keys of its arguments.
+        tree: what it gives.
+        section: the number of the section in which it stands.
+    """
+
+    parameters: tuple[str, ...]
+    tree: Node
+    section: int = 0
 
 
 @dataclass(eq=False)
@@ -80,7 +118,8 @@ class Environment:
 
     entries: dict[str, list[Entry]] = field(default_factory=dict)
     definitions: dict[str, list[Definition]] = field(default_factory=dict)
-    functions: dict[str, tuple[str, Node]] = field(default_factory=dict)
+    functions: dict[str, Function] = field(default_factory=dict)
+    arguments: dict[str, tuple[Symbol, ...]] = field(default_factory=dict)
     activations: tuple[str, ...] = ("sigmoid",)
     explains: bool = True
     shown: dict[str, float] = field(default_factory=dict)
@@ -93,6 +132,10 @@ class Environment:
     at: Place = field(default_factory=lambda: Place(1, 1))
     chapter: int = 0
     forms: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    vectors: frozenset[str] = frozenset()
+    symmetric: bool = False
+    nilpotent: set[str] = field(default_factory=set)
+    minds_orientation: bool = False
 
     def enter(self, level: int, heading: str) -> None:
         """Begins a section under a heading: those of its level and below end."""
@@ -135,11 +178,42 @@ class Environment:
             definitions={key: list(found) for key, found in self.definitions.items()},
         )
 
-    def mark_wrong(self, chain: Chain) -> None:
-        """Marks the value that a chain has just stated as wrong."""
-        key = key_of(chain.links[0].node)
-        if key in self.entries:
-            self.entries[key][-1] = replace(self.entries[key][-1], wrong=True)
+    def corrected(self) -> "Environment | None":
+        """Returns the same with right values in place of wrong ones; None where none are known."""
+        if not any(e.wrong and e.right is not None for f in self.entries.values() for e in f):
+            return None
+        entries = {key: [e.corrected for e in found] for key, found in self.entries.items()}
+        return replace(self, entries=entries)
+
+    def correct(
+        self, chain: Chain, tree: Node | None, value: Quantity | None, *, formula: bool
+    ) -> None:
+        """Marks what a chain has just stated as wrong, and remembers what is right.
+
+        Args:
+            chain: the statement.
+            tree: the right formula, where one is known.
+            value: the right value, where it is known.
+            formula: whether its formula is wrong, and not figures alone.
+        """
+        key = key_of(chain.links[0].node) or ""
+        if formula and self.definitions.get(key):
+            own = self.definitions[key][-1]
+            self.definitions[key][-1] = replace(own, right=tree, wrong=True)
+        if self.entries.get(key):
+            own_entry = self.entries[key][-1]
+            right = own_entry.right if value is None else value
+            self.entries[key][-1] = replace(own_entry, wrong=True, right=right)
+
+    def kind(self, symbol: Symbol) -> str | None:
+        """Returns whether a name is a number, column, row, list or matrix, where that is known."""
+        known = self.versions(symbol)
+        if known:
+            shape = known[0].value.shape
+            kinds = {0: "number", 1: "list", 2: "matrix"}
+            line = len(shape) == 2 and 1 in shape
+            return ("row" if shape[0] == 1 else "column") if line else kinds[len(shape)]
+        return "vector" if symbol.base in self.vectors else None
 
     def versions(self, node: Node) -> list[Entry]:
         """Returns the values that a name may have here, the likeliest first."""
@@ -167,8 +241,12 @@ class Environment:
         known = self.entries.get(key_of(array) or "") or (
             self._by_role(array) if isinstance(array, Symbol) else []
         )
-        parts = ((e, entry(e.value, sub)) for e in known)
-        return [replace(e, value=part, right=None) for e, part in parts if part is not None]
+        found = []
+        for e in known:
+            part, right = entry(e.value, sub), None if e.right is None else entry(e.right, sub)
+            if part is not None:
+                found.append(replace(e, value=part, right=right))
+        return found
 
     def definitions_of(self, name: Symbol) -> list[Definition]:
         """Returns the definitions of a name, and those of its index with the number put in."""
@@ -178,7 +256,7 @@ class Environment:
         for key, definitions in self.definitions.items():
             bound = bindings(named(key), name) if key.startswith(name.base) else None
             if bound:
-                found += [replace(d, tree=instance(d.tree, bound)) for d in definitions]
+                found += [d.at(bound) for d in definitions]
         return found
 
     def _by_role(self, node: Symbol) -> list[Entry]:
@@ -262,17 +340,39 @@ class Environment:
 
     def _defined(self, call: Call, context: Context) -> Quantity | None:
         """Returns the value of a function that the document defines itself."""
-        name = call.name + "'" * call.prime
-        if name not in self.functions or len(call.arguments) != 1 or context.reading.sigma:
+        own = self.functions.get(call.name + "'" * call.prime)
+        plain = self.functions.get(call.name)
+        sloped = own is None and call.prime == 1 and len(call.arguments) == 1
+        function = plain if sloped else own
+        if function is None or len(call.arguments) != len(function.parameters):
             return None
-        parameter, tree = self.functions[name]
-        argument = evaluate(call.arguments[0], context)
-        if argument.shape and name.rstrip("'") not in {"sigma", "f", "g", "phi", "sigmoid"}:
+        if context.reading.sigma:
             return None
+        given = [evaluate(argument, context) for argument in call.arguments]
+        if any(q.shape for q in given) and call.name not in _BY_ENTRIES:
+            return None
+        if sloped:
+            return values.sloped(lambda q: self._applied(function, [q], context), given[0])
+        return self._applied(function, given, context)
+
+    def _applied(self, function: Function, given: Sequence[Quantity], context: Context) -> Quantity:
+        """Returns the value of a function of the document, of arrays entry by entry."""
+        if len(given) == 1 and given[0].shape:
+            each = [
+                self._applied(function, [values.quantity(x, bar)], context)
+                for x, bar in zip(values.flat(given[0]), given[0].bar.reshape(-1), strict=True)
+            ]
+            value = np.array([q.value for q in each]).reshape(given[0].shape)
+            return values.quantity(value, np.array([q.bar for q in each]).reshape(value.shape))
+        held = dict(zip(function.parameters, given, strict=True))
         outer = context.look
-        look = lambda node: argument if key_of(node) == parameter else outer(node)  # noqa: E731
+
+        def look(node: Node) -> Quantity | None:
+            found = held.get(key_of(node) or "")
+            return outer(node) if found is None else found
+
         inner = replace(context, look=look, defined=lambda c, x: None, bar=lambda number: 0.0)
-        return evaluate(tree, inner)
+        return evaluate(function.tree, inner)
 
     def learn(self, text: str, bar: float, *, given: bool) -> None:
         """Remembers a literal: as given and exact, or as a result with what rounding left open."""
@@ -280,6 +380,10 @@ class Environment:
             self.given.add(text)
         else:
             self.shown[text] = max(bar, self.shown.get(text, 0.0))
+
+
+_BY_ENTRIES = frozenset(("sigma", "f", "g", "phi", "sigmoid"))
+"""Functions that are taken of every entry, also where the document says what they are."""
 
 
 def key_of(node: Node) -> str | None:

@@ -26,6 +26,7 @@ from reports.documents.tree import (
     Times,
     Transposed,
     Words,
+    replaced,
     walk,
 )
 from reports.documents.values import Mask, NotEvaluable, Numbers, Quantity, ShapeClash, quantity
@@ -221,6 +222,9 @@ def _times(node: Times, context: Context) -> Quantity:
     a, b = evaluate(node.left, context), evaluate(node.right, context)
     if not a.shape or not b.shape:
         return values.hadamard(a, b)
+    regrouped = None if values.same_shape(a, b) else _regrouped(node)
+    if regrouped is not None:
+        return evaluate(regrouped, context)
     if node.kind == "hadamard":
         if context.reading.product == "loose" and _vectors(a, b):
             a, b = values.listed(a), values.listed(b)
@@ -235,6 +239,9 @@ def _times(node: Times, context: Context) -> Quantity:
             return values.correlate(a, b, flipped=context.reading.product == "reversed")
     context.products += 1
     product = context.reading.product
+    turned = isinstance(node.left, Transposed) or isinstance(node.right, Transposed)
+    if turned and (a.value.ndim == b.value.ndim == 2 or product == "reversed"):
+        return values.matmul(a, b)  # who writes a transpose minds how vectors stand
     if product == "loose":
         return _loose(node, a, b)
     if product == "matrix" or (product in {"outer", "inner"} and not _vectors(a, b)):
@@ -249,7 +256,21 @@ def _times(node: Times, context: Context) -> Quantity:
         return values.outer(a, b)
     if product == "inner":
         return values.inner(a, b)
-    return values.outer(b, a) if _vectors(a, b) else values.matmul(b, a)
+    if _vectors(a, b):
+        return values.outer(b, a)
+    return values.matmul(a, b) if a.shape[-1] == b.shape[0] else values.matmul(b, a)
+
+
+def _regrouped(node: Times) -> Times | None:
+    """Returns (a ⊙ b) c for a ⊙ b c, which is meant where a and b c differ in shape."""
+    right = node.right
+    if node.kind not in {"hadamard", "star"} or not isinstance(right, Times):
+        return None
+    first = right
+    while isinstance(first.left, Times):
+        first = first.left
+    start = replace(node, right=first.left)
+    return replaced(right, first, replace(first, left=start))  # type: ignore[return-value]
 
 
 def _loose(node: Times, a: Quantity, b: Quantity) -> Quantity:
@@ -281,6 +302,8 @@ def _power(base: Node, exponent: Node, context: Context) -> Quantity:
     a = evaluate(base, context)
     two = not b.shape and float(b.value) == 2
     if a.shape and not a.is_vector and not two:
+        if float(b.value) == -1:
+            return values.inverse(a)
         raise NotEvaluable("a power of a matrix")
     return values.power(a, b)
 
@@ -308,9 +331,13 @@ def _call(node: Call, context: Context) -> Quantity:
     if name in {"sum", "mean"}:
         total = quantity(np.sum(a.value), np.sum(a.bar))
         return total if name == "sum" else values.divide(total, quantity(max(a.value.size, 1)))
+    if name in {"trace", "det"}:
+        return values.trace(a) if name == "trace" else values.determinant(a)
     if name == "diag":
-        if a.value.ndim == 0 or not a.is_vector:
-            raise NotEvaluable("diag of something other than a vector")
+        if not a.shape:
+            raise NotEvaluable("diag of a number")
+        if not a.is_vector:
+            return quantity(np.diag(a.value), np.diag(a.bar))
         return quantity(np.diag(values.flat(a)), np.diag(a.bar.reshape(-1)))
     if name in ELEMENTWISE:
         return values.mapped(ELEMENTWISE[name], a)

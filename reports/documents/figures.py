@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from reports.documents import display, values
-from reports.documents.choices import choices, known_upstream, target_of
-from reports.documents.claims import Claim
+from reports.documents.choices import choices, known_upstream
+from reports.documents.claims import Claim, Correction
 from reports.documents.environment import Environment, key_of
 from reports.documents.indices import Definitions, family, named, whole
 from reports.documents.links import certainly_known, is_update, side, subject
@@ -16,6 +16,7 @@ from reports.documents.places import quoted
 from reports.documents.points import is_parameter
 from reports.documents.repair import PRODUCTS
 from reports.documents.source import Source
+from reports.documents.targets import target_of, with_a_name
 from reports.documents.tree import Chain, Derivative, Link, Node, Symbol, literal, names
 from reports.documents.values import NotEvaluable, Quantity, ShapeClash, Undefined, entry
 from reports.documents.verdicts import factor_between
@@ -24,6 +25,10 @@ from reports.documents.writing import shown
 TOLERANCE = 0.02
 """A figure is wrong end to end where it is off by more than this share: figures rest on rounded
 ones, a mistake in a derivation changes them by far more."""
+
+
+NOTHING = 5e-3
+"""What is called 0 is below this."""
 
 
 def figure_claims(
@@ -45,6 +50,9 @@ def figure_claims(
     last = chain.links[-1]
     if target is None or not literal(last.node) or rests_on_wrong(chain, environment):
         return
+    if key_of(target.of) is None and not certainly_known(target.wrt, environment):
+        return
+    target, environment = with_a_name(target, environment)
     stated = display.stated(last.node)
     found = []
     for definitions, fixed in _losses(target, environment, said):
@@ -113,6 +121,7 @@ def _figure(
         kind="derivative",
         stated=display.printed(stated.value),
         right=display.printed(true),
+        correction=Correction(value=true),
         explanation=explanation or "checked by finite differences through the definitions",
     )
 
@@ -184,11 +193,19 @@ def _is_complete(model: Model, target: Derivative, key: str) -> bool:
     for name in model.reached(target.of) - known:
         if name.startswith(("*", "∂")) or name.endswith("[]") or name.partition("_")[0] in known:
             continue
-        if family(named(name)) == own:
+        if family(named(name)) == own or _are_given_together(name, key, model.environment):
             continue
         if not [*model.definitions.leading(named(name))] and not is_parameter(name):
             return False
     return True
+
+
+def _are_given_together(name: str, other: str, environment: Environment) -> bool:
+    """Whether two names are inputs that stand side by side, as in x = 3, y = −5, z = 4."""
+    first, second = (environment.entries.get(key, ()) for key in (name, other))
+    entries = [*first, *second]
+    lines = {e.place.line for e in entries}
+    return len(lines) == 1 and all(e.provenance == "given" for e in entries) and bool(first)
 
 
 def _reproduces(model: Model, target: Derivative, key: str) -> bool:
@@ -222,7 +239,8 @@ def _near(true: Quantity, stated: display.Stated, bar: float) -> bool:
     off = np.abs(values.flat(true) - values.flat(stated.value))
     scale = float(np.max(np.abs(true.value), initial=0.0))
     units = np.where(stated.digits.reshape(-1) >= display.FEWEST_DIGITS, 1.5, 0.5)
-    return bool(np.all(off <= TOLERANCE * scale + units * stated.unit.reshape(-1) + 3 * bar))
+    zero = np.where((values.flat(stated.value) == 0) & (stated.unit.reshape(-1) == 0), NOTHING, 0.0)
+    return bool(np.all(off <= TOLERANCE * scale + units * stated.unit.reshape(-1) + 3 * bar + zero))
 
 
 def _is_one_target(target: Derivative, environment: Environment, stated: display.Stated) -> bool:

@@ -11,9 +11,11 @@ a token and nesting is limited, so that any input takes bounded time.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from reports.documents.brackets import Brackets
+from reports.documents.conventions import ANY
 from reports.documents.notation import (
     ACCENTS,
     FONTS,
@@ -31,6 +33,7 @@ from reports.documents.scripts import Scripts
 from reports.documents.tokens import NotRead, Token
 from reports.documents.tokens_read import (
     CLOSERS,
+    called_with,
     closes,
     differential,
     flat,
@@ -56,11 +59,14 @@ from reports.documents.tree import (
     Symbol,
     Times,
     Words,
+    walk,
 )
 
 DEEPEST = 40
 _ENGLISH = {"if", "for", "and", "or", "where", "when", "then", "with", "so", "is", "of", "at"}
 _BARS = {"|", "Vert", "lVert"}
+_LOOSE = {"hadamard", "star"}
+"""Products of entries, which bind less than those of arrays."""
 
 
 @dataclass(frozen=True)
@@ -107,18 +113,27 @@ class Parser(Brackets, Scripts):
         return node
 
     def _term(self) -> Node:
+        """Takes a product; ⊙ and * bind less than the other products: a ⊙ W b is a ⊙ (W b)."""
+        start = self._next.span[0]
+        node = self._tight_term()
+        while (kind := self._product()) in _LOOSE:
+            self._take()
+            node = product_of(self._span(start), node, self._signed(self._tight_term), kind)
+        return node
+
+    def _tight_term(self) -> Node:
         start = self._next.span[0]
         node = self._factor()
         while True:
-            token = self._next
-            if token.text in PRODUCTS and token.type in {"command", "symbol"}:
+            kind = self._product()
+            if kind in _LOOSE:
+                return node
+            if kind is not None:
                 self._take()
-                kind: Product = PRODUCTS[token.text]  # type: ignore[assignment]
-                right = self._signed_factor()
-                node = product_of(self._span(start), node, right, kind)
+                node = product_of(self._span(start), node, self._signed(self._factor), kind)
             elif self._is("/") or self._is("div"):
                 self._take()
-                right = self._signed_factor()
+                right = self._signed(self._factor)
                 node = self._slash(self._span(start), node, right)
             elif self._begins_factor():
                 right = self._factor()
@@ -128,15 +143,21 @@ class Parser(Brackets, Scripts):
             else:
                 return node
 
+    def _product(self) -> Product | None:
+        """Returns the kind of the sign of a product that stands here, if one does."""
+        token = self._next
+        sign = token.text in PRODUCTS and token.type in {"command", "symbol"}
+        return PRODUCTS[token.text] if sign else None
+
     def _slash(self, span: Span, left: Node, right: Node) -> Node:
         if isinstance(left, _Partial) and isinstance(right, _Partial):
             return Derivative(span, left.body, right.body)
         return Divide(span, left, right)
 
-    def _signed_factor(self) -> Node:
+    def _signed(self, part: Callable[[], Node]) -> Node:
         start = self._next.span[0]
         sign = self._sign()
-        node = self._factor()
+        node = part()
         return Negative(self._span(start), node) if sign < 0 else node
 
     def _begins_factor(self) -> bool:
@@ -241,6 +262,8 @@ class Parser(Brackets, Scripts):
             return self._text(name, token.span)
         if name == "begin":
             return self._environment(start)
+        if name in self._conventions.compounds and (found := self._compound(name, start)):
+            return found
         if name in GREEK:
             return self._name(name, token.span)
         if name in FUNCTIONS and name not in {"sqrt", "sum"}:
@@ -265,6 +288,22 @@ class Parser(Brackets, Scripts):
             raise NotRead(f"{UNREADABLE[name]} is not understood", token.span)
         raise NotRead(f"\\{name} is not understood", token.span)
 
+    def _compound(self, prefix: str, start: int) -> Symbol | None:
+        """Takes the name after δ or Δ where both are one name, as in δ h_t."""
+        allowed = self._conventions.compounds[prefix]
+        named = self._next.type == "letter" or (
+            self._next.type == "command" and self._next.text in {*GREEK, *ACCENTS, *FONTS}
+        )
+        if not named:
+            return None
+        at = self._at
+        inner = self._primary()
+        if isinstance(inner, Symbol) and not (inner.sub or inner.sup or inner.mark):
+            if allowed == ANY or inner.base.rpartition(" ")[2] in allowed:
+                return replace(inner, base=f"{prefix} {inner.base}", span=self._span(start))
+        self._at = at
+        return None
+
     def _fraction(self, start: int) -> Node:
         top, bottom = self._group(), self._group()
         derivative = self._derivative(top, bottom, start)
@@ -284,7 +323,7 @@ class Parser(Brackets, Scripts):
             raise NotRead("a mixed derivative is not understood", self._span(start))
         wrt = self._parsed(bottom[differential(bottom) :])
         if len(top) == differential(top):
-            return Derivative(self._span(start), self._factor(), wrt)
+            return Derivative(self._span(start), called_with(self._tight_term(), wrt), wrt)
         of = self._parsed(top[differential(top) :])
         return Derivative(self._span(start), of, wrt)
 
@@ -297,7 +336,10 @@ class Parser(Brackets, Scripts):
         if self._is("_"):
             self._take()
             wrt = self._parsed(self._group())
-        return Derivative(self._span(start), self._factor(), wrt)
+        body = self._factor()
+        if not any(isinstance(n, Symbol) for n in walk(body)):  # ∇ ½ ‖…‖²
+            body = Times(self._span(start), body, self._tight_term(), "juxtaposed")
+        return Derivative(self._span(start), body, wrt)
 
     def _accent(self, accent: str, start: int) -> Node:
         inner = self._parsed(self._group())
@@ -321,6 +363,8 @@ class Parser(Brackets, Scripts):
         words = flat(self._group())
         if re.fullmatch(r"[^\W\d_][\w-]*", words):
             return self._name(words, self._span(span[0]))
+        if re.fullmatch(r"\d+(\.\d+)?", words):
+            return number_of(Token("number", words, self._span(span[0])))
         raise NotRead(f"the words “{words}” stand where a value should", span)
 
     def _root(self, start: int) -> Node:
@@ -393,4 +437,4 @@ class Parser(Brackets, Scripts):
             return tuple(arguments)
         if not (self._begins_factor() or self._is("-")):
             raise NotRead("a function without an argument", self._next.span)
-        return (self._signed_factor(),)
+        return (self._signed(self._factor),)

@@ -6,6 +6,7 @@ From h_t = tanh(w x_t + u h_{t−1}) follows h_2 = tanh(w x_2 + u h_1).
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from reports.documents.tree import BigSum, Derivative, Node, Number, Symbol, rebuilt
 
@@ -16,6 +17,7 @@ _ITEM = re.compile(r"[A-Za-z0-9]+(?:[-+][A-Za-z0-9]+)*")
 _TERM = re.compile(r"([-+]?)(\d+|[A-Za-z])")
 
 
+@lru_cache(maxsize=4096)
 def items(script: str) -> tuple[str, ...]:
     """Returns the indices in a script; () where it holds something else.
 
@@ -134,8 +136,13 @@ def positions(script: str, count: int) -> tuple[int, ...]:
 
 def family(symbol: Symbol) -> str:
     """Returns what names share that differ in their running index: h_t, h_1, h_{t−1} and h."""
-    sub, sup = ("" if items(script) else script for script in (symbol.sub, symbol.sup))
-    return replace(symbol, sub=sub, sup=sup).key
+    return _family(symbol.base, symbol.sub, symbol.sup, symbol.mark)
+
+
+@lru_cache(maxsize=4096)
+def _family(base: str, sub: str, sup: str, mark: str) -> str:
+    sub, sup = ("" if items(script) else script for script in (sub, sup))
+    return Symbol((0, 0), base, sub, sup, mark).key
 
 
 def whole(symbol: Symbol) -> Symbol:

@@ -41,7 +41,7 @@ ROLES: Mapping[str, Role] = {
 }
 LAYER = re.compile(r"\(?(l(?:[-+]1)?|L(?:-[1-3])?)\)?")
 OUTPUT = {"output", "out", "L", "输出"}
-_COMPONENTS = re.compile(r"[ijkmnpq],?[ijkmnpq]?")
+_COMPONENTS = re.compile(r"[ijkmnpq\d],?[ijkmnpq\d]?")
 COMPONENT = {"i": 0, "j": 1, "k": 2, "m": 1, "n": 0, "p": 0, "q": 1}
 
 
@@ -224,6 +224,8 @@ class Names:
     def _index(self, letter: str) -> int | None:
         if self.context is not None and letter in self.context.indices:
             return self.context.indices[letter] - 1
+        if letter.isdecimal():
+            return int(letter) - 1
         return COMPONENT.get(letter)
 
     def _oriented(self, array: Numbers) -> Quantity:
@@ -339,7 +341,7 @@ def _spelled(node: Node, last: int) -> Node:
             wrt = _spelled(replace(node, base=base[1:]), last)
             return Derivative(node.span, Symbol(node.span, "L"), wrt)
         case Symbol(base="m", sub="", sup="", mark=""):
-            return Number(node.span, "1", 1.0, 0.0, 1)
+            return Number(node.span, "m", 1.0, 0.0, 1)
         case Symbol(base="Y", sub="", sup="", mark=""):
             return replace(node, base="y")
         case Symbol(base="X", sub="", sup="", mark="") if last:
@@ -355,10 +357,10 @@ def _spelled(node: Node, last: int) -> Node:
 def renumbered(text: str, last: int) -> str:
     """Returns words with the layers by their numbers again, and dZ for ∂L/∂Z.
 
-    >>> renumbered("W^Lᵀ ∂L/∂Z^L g′(Z^L-1)", 2)
+    >>> renumbered("W^Lᵀ ∂L/∂Z^L g′(Z^{L-1})", 2)
     'W^2ᵀ dZ^2 g′(Z^1)'
     """
     if not last:
         return text
-    text = re.sub(r"\^L(?:-(\d))?", lambda m: f"^{last - int(m[1] or 0)}", text)
+    text = re.sub(r"\^(?:L|\{L-(\d)\})", lambda m: f"^{last - int(m[1] or 0)}", text)
     return re.sub(r"∂L/∂([ZzAaWwBb]\^)", r"d\1", text)

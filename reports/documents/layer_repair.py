@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
+from itertools import chain, combinations
 
 import numpy as np
 
 from reports.documents.layer_networks import (
+    ROLES,
     Convention,
     Names,
     network,
@@ -16,7 +18,10 @@ from reports.documents.layer_networks import (
 from reports.documents.readings import BENIGN
 from reports.documents.tree import (
     Call,
+    Negative,
     Node,
+    Number,
+    Power,
     Symbol,
     Times,
     Transposed,
@@ -37,11 +42,13 @@ def repaired(left: Node, right: Node, conventions: tuple[Convention, ...]) -> tu
     for rows in (False, True):
         same = [c for c in conventions if c.rows == rows]
         distinct = dict.fromkeys(c if entries else replace(c, swapped=False) for c in same)
-        for words, tree in _changes(right):
+        for words, tree in chain(_alone(right, left), _changes(right)):
             if without_places(tree) != left and any(
                 _strictly(left, tree, convention) for convention in distinct
             ):
-                return written(tree), f"{words} (vectors as rows)" if rows else words
+                return written(
+                    tree
+                ), f"{words} (vectors as rows)" if rows and not entries else words
     return "", ""
 
 
@@ -106,6 +113,32 @@ def _single(node: Node) -> Iterator[tuple[str, Node]]:
             yield f"σ′ of {shown(pre)} is missing", replaced(node, name, factor)
 
 
+def _alone(node: Node, left: Node) -> Iterator[tuple[str, Node]]:
+    """Yields changes that are tried alone: of sign, power, slope and the order of indices."""
+    yield "the sign is wrong", Negative(node.span, node)
+    if isinstance(left, Symbol) and place_of(left) is not None:
+        pre = replace(left, base="z")
+        slope = Call(node.span, "sigma", (pre,), 1)
+        yield f"σ′ of {shown(pre)} is missing", Times(node.span, node, slope, "hadamard")
+    placed = [n for n in walk(node) if isinstance(n, Symbol) and place_of(n) is not None]
+    for name in placed:
+        if ROLES.get(name.base) == "post":
+            square = Power(name.span, name, Number(name.span, "2", 2.0, 0.0, 1))
+            yield f"the square of {shown(name)} is missing", replaced(node, name, square)
+        for script in ("sub", "sup"):
+            both = getattr(name, script)
+            if len(both) == 2 and both.isalpha():
+                turned = replace(name, **{script: both[::-1]})
+                yield f"{shown(name)} must be {shown(turned)}", replaced(node, name, turned)
+    for one, other in combinations(placed, 2):
+        for script in ("sub", "sup"):
+            a, b = getattr(one, script), getattr(other, script)
+            if a != b and len(a) == len(b) == 1 and a + b != "ll":
+                changed = replaced(node, one, replace(one, **{script: b}))
+                exchanged = replaced(changed, other, replace(other, **{script: a}))
+                yield f"the indices {a} and {b} are exchanged", exchanged
+
+
 def _deltas(node: Node) -> Iterator[Symbol]:
     return (n for n in walk(node) if isinstance(n, Symbol) and n.base == "delta")
 
@@ -114,9 +147,12 @@ def _shifted(node: Node) -> Iterator[tuple[str, Node]]:
     for name in [n for n in walk(node) if isinstance(n, Symbol) and place_of(n) is not None]:
         for attribute in ("sub", "sup"):
             layer = getattr(name, attribute)
-            if layer in {"l", "l+1", "l-1"}:
-                for other in ("l", "l+1", "l-1"):
-                    if other != layer:
-                        moved = replace(name, **{attribute: other})
-                        words = f"{shown(name)} must be {shown(moved)}"
-                        yield words, replaced(node, name, moved)
+            around = next((layers for layers in _LAYERS if layer in layers), ())
+            for other in around:
+                if other != layer:
+                    moved = replace(name, **{attribute: other})
+                    words = f"{shown(name)} must be {shown(moved)}"
+                    yield words, replaced(node, name, moved)
+
+
+_LAYERS = (("l", "l+1", "l-1"), ("L", "L-1", "L-2"))

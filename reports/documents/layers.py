@@ -326,7 +326,7 @@ def _wrong(
     places = (without_places(chain.links[0].node), without_places(link.node))
     right, words = repaired(*places, conventions)
     parts = [words, _why(chain, link, conventions[0])]
-    parts.append("it holds on no random network whose layers differ in width")
+    parts.append("it holds on no random network")
     return _row(
         chain,
         link,

@@ -8,6 +8,7 @@ from reports.documents.environment import (
     Definition,
     Entry,
     Environment,
+    Function,
     Provenance,
     key_of,
     numbers,
@@ -17,7 +18,18 @@ from reports.documents.readings import PLAIN
 from reports.documents.repair import attempt
 from reports.documents.source import Source
 from reports.documents.substitution import learn_substitutions
-from reports.documents.tree import Call, Chain, Link, Node, Symbol, literal, names, walk
+from reports.documents.tree import (
+    Call,
+    Chain,
+    Link,
+    Node,
+    Number,
+    Power,
+    Symbol,
+    literal,
+    names,
+    walk,
+)
 from reports.documents.values import Quantity
 
 
@@ -43,7 +55,8 @@ def bind(
     if literal(last.node):
         _learn(last, environment, found)
     if node is None:
-        _define_function(chain, environment)
+        _define_function(chain, environment, source)
+        _square_of_nothing(chain, environment)
         return
     key = key_of(node)
     if key is None:
@@ -66,6 +79,16 @@ def bind(
             )
     if not update:
         _define(node, chain, environment, source)
+
+
+def forget(chain: Chain, environment: Environment) -> None:
+    """Forgets what a name was, where the document says anew what it is and cannot be read."""
+    if len(chain.links) != 1 or not chain.unread:
+        return
+    node = chain.links[0].node
+    name = node.name if isinstance(node, Call) else key_of(node)
+    environment.functions.pop(name or "", None)
+    environment.definitions.pop(name or "", None)
 
 
 def _with_bar(
@@ -134,6 +157,8 @@ def _define(node: Node, chain: Chain, environment: Environment, source: Source) 
     key = key_of(node)
     if key is None:
         return
+    if isinstance(node, Symbol) and node.listed:
+        environment.arguments[key] = node.listed
     for link in chain.links[1:]:
         if side(link) == "symbolic":
             place = source.place(link.span[0])
@@ -142,14 +167,30 @@ def _define(node: Node, chain: Chain, environment: Environment, source: Source) 
             return
 
 
-def _define_function(chain: Chain, environment: Environment) -> None:
+def _square_of_nothing(chain: Chain, environment: Environment) -> None:
+    """Remembers ε² = 0: terms of second order are left out."""
+    match [link.node for link in chain.links]:
+        case [Power(base=Symbol() as base, exponent=Number(value=2.0)), Number(value=0.0)]:
+            environment.nilpotent.add(base.key)
+
+
+def _define_function(chain: Chain, environment: Environment, source: Source) -> None:
+    """Remembers f(x) = …: what f is of its arguments, and that f is computed so."""
     first = chain.links[0].node
-    if len(chain.links) < 2 or not isinstance(first, Call) or len(first.arguments) != 1:
+    if len(chain.links) < 2 or not isinstance(first, Call) or first.name in {"F", "P"}:
         return
-    argument = first.arguments[0]
+    parameters = tuple(a for a in first.arguments if isinstance(a, Symbol))
     tree = chain.links[1].node
-    distribution = first.name in {"F", "P"}
-    if isinstance(argument, Symbol) and any(True for _ in names(tree)) and not distribution:
-        own = {n.key for n in walk(tree) if isinstance(n, Symbol)}
-        if own <= {argument.key, "e"}:
-            environment.functions[first.name + "'" * first.prime] = (argument.key, tree)
+    if len(parameters) != len(first.arguments) or not any(True for _ in names(tree)):
+        return
+    own = {n.key for n in walk(tree) if isinstance(n, Symbol)}
+    keys = tuple(p.key for p in parameters)
+    if own.isdisjoint(keys):
+        return
+    function = Function(keys, tree, environment.section)
+    environment.functions[first.name + "'" * first.prime] = function
+    if not first.prime:
+        environment.arguments[first.name] = parameters
+        place = source.place(chain.links[1].span[0])
+        definition = Definition(tree, place, environment.section, chain.words)
+        environment.definitions.setdefault(first.name, []).append(definition)

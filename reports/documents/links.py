@@ -7,8 +7,9 @@ from typing import Literal
 import numpy as np
 
 from reports.documents import display
-from reports.documents.environment import Environment, key_of
+from reports.documents.environment import Environment
 from reports.documents.evaluate import Context, evaluate
+from reports.documents.meant import meanings
 from reports.documents.readings import BENIGN, PLAIN, ROUNDED, Reading
 from reports.documents.tree import (
     Array,
@@ -44,6 +45,7 @@ class Pair:
         clash: what does not conform, in words.
         certain: whether a disagreement is an error of the document, and not of what was read.
         undefined: whether the left side has no value at all, as the logarithm of −1.
+        corrected: the line of a wrong value; the sides agree with the right one in its place.
     """
 
     left: Link
@@ -54,6 +56,7 @@ class Pair:
     clash: str = ""
     certain: bool = True
     undefined: bool = False
+    corrected: int = 0
 
 
 def side(link: Link) -> Side:
@@ -65,9 +68,7 @@ def side(link: Link) -> Side:
 
 def subject(chain: Chain) -> Node | None:
     """Returns the name that a chain is about: its first side, if that is a name."""
-    if len(chain.links) < 2 or key_of(chain.links[0].node) is None:
-        return None
-    node = chain.links[0].node
+    node = chain.links[0].node if len(chain.links) > 1 else None
     return node if isinstance(node, (Symbol, Derivative)) else None
 
 
@@ -90,7 +91,7 @@ def origin_of(chain: Chain) -> str:
 def pairs(chain: Chain, environment: Environment) -> Iterator[Pair]:
     """Yields the comparisons of a chain: each side with the next one that has a value."""
     links = [link for link in chain.links if link.node is not None]
-    if subject(chain) is not None:
+    if subject(chain) is not None or _defines_function(chain):
         links = links[1:]
     before: Link | None = None
     earlier: Link | None = None
@@ -104,6 +105,8 @@ def pairs(chain: Chain, environment: Environment) -> Iterator[Pair]:
                 pair = _carried(earlier, pair, environment)
             if pair is not None and pair.agreement == "no" and _has_figures(hidden):
                 pair = pair if _is_far(pair, environment) else replace(pair, agreement="digits")
+            if pair is not None and pair.agreement == "no":
+                pair = with_corrections(pair, environment)
             if pair is not None:
                 yield pair
                 earlier = before
@@ -113,14 +116,52 @@ def pairs(chain: Chain, environment: Environment) -> Iterator[Pair]:
         before = link
 
 
+def with_corrections(pair: Pair, environment: Environment) -> Pair:
+    """Returns the agreement with right values in place of those found wrong, where there is one."""
+    again = with_right_values(pair, environment)
+    return pair if again.agreement == "no" else again
+
+
+def with_right_values(pair: Pair, environment: Environment) -> Pair:
+    """Returns the pair as it compares with right values in place of those found wrong above."""
+    lines = [
+        versions[0].place.line
+        for name in names(pair.left.node)
+        if (versions := environment.versions(name)) and versions[0].wrong
+    ]
+    corrected = environment.corrected() if lines else None
+    again = None if corrected is None else compare(pair.left, pair.right, corrected)
+    return pair if again is None else replace(again, corrected=lines[0])
+
+
 def _is_condition(left: Link, right: Link, chain: Chain) -> bool:
     """Whether an equation may be asked for, and not claimed: w·v = 1, f(x) = 0, p = q = 1."""
     if side(left) != "symbolic" or side(right) != "literal":
         return False
     node = subject(chain)
+    if _is_applied(left.node):
+        return False
     if node is None or left is chain.links[0]:
         return True
     return isinstance(node, Symbol) and isinstance(left.node, Symbol)
+
+
+def _defines_function(chain: Chain) -> bool:
+    """Whether a chain says what a function is, as f(x) = … does."""
+    first = chain.links[0].node
+    return (
+        isinstance(first, Call)
+        and all(isinstance(a, Symbol) for a in first.arguments)
+        and not _is_applied(first)
+        and not literal(chain.links[-1].node)
+    )
+
+
+def _is_applied(node: Node) -> bool:
+    """Whether a function is taken at one point of several, as f(x_0) and f′(θ_2) are."""
+    if not isinstance(node, Call):
+        return False
+    return all(isinstance(a, Symbol) and a.sub.isdecimal() for a in node.arguments)
 
 
 def _has_figures(link: Link | None) -> bool:
@@ -176,6 +217,8 @@ def compare(left: Link, right: Link, environment: Environment) -> Pair | None:
             return Pair(left, right, "no", PLAIN, None, reason, undefined=True) if reason else None
     if found is None and side(left) == "numeric" and literal(right.node):
         found = _rounded_on_the_way(left, right, environment)
+    if found is None and side(left) == "numeric":
+        found = _meant(left, right, environment)
     if found is not None:
         return found
     certain = certainly_known(left.node, environment)
@@ -195,6 +238,24 @@ def _rounded_on_the_way(left: Link, right: Link, environment: Environment) -> Pa
                 continue
             if _agreement(computed, left, right, reading, environment) == "exact":
                 return Pair(left, right, "digits", PLAIN, computed)
+    return None
+
+
+def _meant(left: Link, right: Link, environment: Environment) -> Pair | None:
+    """Returns the agreement of what an expression of numbers may mean beside what it says."""
+
+    def value(node: Node) -> float | None:
+        known = [*_values(node, PLAIN, environment, Context())]
+        number = known[0] if known else None
+        return float(number.value) if isinstance(number, Quantity) and not number.shape else None
+
+    for tree in meanings(left.node, value):
+        for computed in _values(tree, PLAIN, environment, Context()):
+            if isinstance(computed, str):
+                continue
+            agreement = _agreement(computed, left, right, PLAIN, environment)
+            if agreement == "exact":
+                return Pair(left, right, agreement, PLAIN, computed)
     return None
 
 

@@ -46,6 +46,7 @@ class Model:
         stated: values that computed names are moved to, by a constant: derivatives are then taken
             at the rounded values of the document.
         shifts: these constants, as far as they are known.
+        free: whether derivatives are names as others are, with values of their own.
     """
 
     definitions: Definitions
@@ -57,6 +58,7 @@ class Model:
     memory: dict[str, Quantity] = field(default_factory=dict)
     stated: Mapping[str, Quantity] = field(default_factory=dict)
     shifts: dict[str, Numbers] = field(default_factory=dict)
+    free: bool = False
 
     def value(self, node: Node, depth: int = 0) -> Quantity:
         """Returns the value of a tree, every name computed by its definition.
@@ -92,7 +94,7 @@ class Model:
 
     def _computed(self, node: Node, key: str, depth: int) -> Quantity | None:
         if isinstance(node, Derivative):
-            return self.slope(node, depth + 1)
+            return self._of_derivative(node, depth)
         if not isinstance(node, Symbol):
             return self.leaf(node)
         moved = self._entry(node, self.fixed.get)
@@ -105,6 +107,17 @@ class Model:
             return array
         parent = self._entry(node, lambda key: self._defined(key, depth))
         return self.leaf(node) if parent is None else parent
+
+    def _of_derivative(self, node: Derivative, depth: int) -> Quantity | None:
+        """Returns the value of a derivative; where names are free, one of its own."""
+        if not self.free:
+            return self.slope(node, depth + 1)
+        wrt = self._look(node.wrt, depth) if isinstance(node.wrt, Symbol) else None
+        own = Symbol(node.span, key_of(node) or "")
+        drawn = self.leaf(own)
+        if wrt is None or drawn is None or drawn.shape or not wrt.shape:
+            return drawn
+        return values.quantity(wrt.value * float(drawn.value) + wrt.value**2)
 
     def _shifted(self, key: str, computed: Quantity) -> Quantity:
         """Returns a computed value, moved to the stated one where there is one."""

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from reports.documents.tree import Product
+
 FUNCTIONS: Mapping[str, str] = {
     **{name: name for name in ("exp", "tanh", "sin", "cos", "sqrt", "softmax", "max", "min")},
     "log": "log",
@@ -20,6 +22,9 @@ FUNCTIONS: Mapping[str, str] = {
     "RELU": "relu",
     "Tanh": "tanh",
     "diag": "diag",
+    "Diag": "diag",
+    "det": "det",
+    **dict.fromkeys(("tr", "Tr", "trace", "Trace", "trace"), "trace"),
     "sign": "sign",
     "sgn": "sign",
     "sech": "sech",
@@ -34,12 +39,16 @@ NAMED = frozenset(("f", "g", "sigma", "phi", "psi", "varphi", "varsigma", "S", "
 """Symbols that are functions where an opening parenthesis follows."""
 
 LOSSES = frozenset(
-    ("L", "E", "J", "C", "ell", "loss", "Loss", "cost", "Cost", "MSE", "CE", "BCE", "error")
+    ("L", "LL", "E", "J", "C", "ell", "loss", "Loss", "cost", "Cost", "MSE", "CE", "BCE", "error")
 )
 """Symbols whose parenthesis lists what they depend on."""
 
+WEIGHTS = frozenset("WwUbB")
+ROLES_OF_WEIGHTS = frozenset("QKVOX")
+"""Superscripts that tell weights apart, as in W^Q, and are no powers."""
+
 WORDS = frozenset(
-    ("net", "out", "target", "input", "output", "loss", "Loss", "cost", "error", "grad", "lr")
+    ("LL", "net", "out", "target", "input", "output", "loss", "Loss", "cost", "error", "grad", "lr")
 ) | {"MSE", "CE", "BCE", "new", "old", "sigmoid", "softmax", "relu", "ReLU", "tanh", "mean"}
 """Letters in a row that are one name, and no product."""
 
@@ -65,7 +74,7 @@ GREEK = frozenset(
 SAME = {"varepsilon": "epsilon", "varphi": "phi", "vartheta": "theta", "varsigma": "sigma"}
 """Letters that differ in looks only."""
 
-PRODUCTS = {
+PRODUCTS: Mapping[str, Product] = {
     "cdot": "dot",
     "bullet": "dot",
     "times": "cross",
@@ -89,31 +98,31 @@ RELATIONS = {
     "cong": "≈",
     "doteq": "≈",
     "thickapprox": "≈",
-    "sim": "other",
+    "sim": "remark",
     "<": "other",
     ">": "other",
     "le": "other",
     "leq": "other",
     "ge": "other",
     "geq": "other",
-    "ne": "other",
-    "neq": "other",
-    "in": "other",
-    "propto": "other",
+    "ne": "remark",
+    "neq": "remark",
+    "in": "remark",
+    "propto": "remark",
     "ll": "other",
     "gg": "other",
-    "to": "other",
-    "rightarrow": "other",
-    "mapsto": "other",
-    "subset": "other",
-    "longrightarrow": "other",
+    "to": "remark",
+    "rightarrow": "remark",
+    "mapsto": "remark",
+    "subset": "remark",
+    "longrightarrow": "remark",
     "lt": "other",
     "gt": "other",
-    "xrightarrow": "other",
+    "xrightarrow": "remark",
     "leqslant": "other",
     "geqslant": "other",
-    "notin": "other",
-    "stackrel": "other",
+    "notin": "remark",
+    "stackrel": "remark",
 }
 COMPARISONS = {"=": "=", "<": "<", ">": ">", "lt": "<", "gt": ">"} | {
     **dict.fromkeys(("neq", "ne", "not="), "≠"),
@@ -146,7 +155,6 @@ UNREADABLE: Mapping[str, str] = {
     "prod": "a product over an index",
     "mathbb{E}": "an expectation",
     "arg": "an argument of a maximum",
-    "det": "a determinant",
     "binom": "a binomial",
     "oint": "an integral",
     "iint": "an integral",

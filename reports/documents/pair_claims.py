@@ -9,13 +9,25 @@ from reports.documents import display, values
 from reports.documents.claims import Claim, Verdict
 from reports.documents.display import Stated
 from reports.documents.environment import Environment, key_of
-from reports.documents.links import Pair, is_update, origin_of, side, subject
+from reports.documents.links import Pair, compare, is_update, origin_of, side, subject
 from reports.documents.places import quoted
 from reports.documents.readings import PLAIN, RANGES, Reading
 from reports.documents.repair import attempt, explain
 from reports.documents.source import Source
 from reports.documents.substitution import substitutions
-from reports.documents.tree import Call, Chain, Link, Node, Times, Transposed, literal, names, walk
+from reports.documents.tree import (
+    Call,
+    Chain,
+    Link,
+    Node,
+    Number,
+    Times,
+    Transposed,
+    literal,
+    names,
+    rebuilt,
+    walk,
+)
 from reports.documents.values import Quantity
 from reports.documents.writing import shown
 
@@ -47,18 +59,79 @@ def pair_claims(
                 explanation="; ".join(w.sentence for w in wrong),
             )
         elif pair.computed is not None and pair.agreement == "no":
+            yield _put_in(pair, chain, environment, source)
+        elif pair.clash and not pair.undefined and _minds_shapes(pair, environment):
             yield _row(
                 pair,
                 chain,
                 source,
-                "not checked",
-                explanation="the side with names and the side with numbers have different values",
+                "shape",
+                right=right_value(pair, environment),
+                explanation=pair.clash,
             )
         return
     if not literal(pair.right.node):
         yield _unequal(pair, chain, environment, source)
         return
     yield disagreed_claim(pair, chain, environment, source)
+
+
+def _minds_shapes(pair: Pair, environment: Environment) -> bool:
+    """Whether a formula whose shapes clash is wrong: numbers are put in, transposes are written."""
+    return side(pair.right) == "numeric" and environment.minds_orientation
+
+
+def _put_in(pair: Pair, chain: Chain, environment: Environment, source: Source) -> Claim:
+    """Returns the verdict on a formula and what is put in for it, which differ in value."""
+    if side(pair.right) != "numeric":
+        words = "the two sides with names have different values at those of the document"
+        return _row(pair, chain, source, "not checked", explanation=words)
+    if not _differs(pair, environment):
+        return _row(pair, chain, source, "digits", explanation="they agree but for what is rounded")
+    right = _with_right_figures(pair.right.node, environment)
+    again = (
+        None if right is None else compare(pair.left, replace(pair.right, node=right), environment)
+    )
+    if again is not None and again.agreement != "no":
+        words = "it follows from a value that is wrong above"
+        return _row(pair, chain, source, "inherited", explanation=words)
+    return _unequal(pair, chain, environment, source)
+
+
+SMALL = 2e-3
+"""By so much of itself a value may differ where something small, as an ε, is left out."""
+
+
+def _differs(pair: Pair, environment: Environment) -> bool:
+    """Whether two sides differ by more than what is rounded, or left out as small."""
+    again = compare(pair.left, pair.right, environment.loose())
+    if again is not None and again.agreement != "no":
+        return False
+    other = attempt(pair.right.node, PLAIN, environment)
+    if pair.computed is None or other is None or not values.same_shape(pair.computed, other):
+        return True
+    off = np.abs(values.flat(pair.computed) - values.flat(other))
+    return bool(np.any(off > SMALL * np.abs(values.flat(other))))
+
+
+def _with_right_figures(node: Node, environment: Environment) -> Node | None:
+    """Returns numbers with the right value where a wrong one is repeated; None where none is."""
+    wrong = {
+        round(float(x) if plain else 1 - float(x), 9): float(right) if plain else 1 - float(right)
+        for plain in (False, True)
+        for found in environment.entries.values()
+        for e in found
+        if e.wrong and e.right is not None and e.right.value.size == e.value.value.size
+        for x, right in zip(values.flat(e.value), values.flat(e.right), strict=True)
+    }
+
+    def change(part: Node) -> Node:
+        if isinstance(part, Number) and round(part.value, 9) in wrong:
+            return replace(part, value=wrong[round(part.value, 9)])
+        return rebuilt(part, change)
+
+    changed = change(node) if wrong else node
+    return None if changed is node else changed
 
 
 NUDGE = 1e-3
@@ -86,6 +159,8 @@ def agreed_claim(pair: Pair, chain: Chain, environment: Environment, source: Sou
     if verdict == "digits" and pair.computed is not None:
         right = display.printed(pair.computed)
         explanation = "it agrees but for the last digits shown"
+    elif pair.corrected:
+        explanation = f"it follows from the right value of line {pair.corrected}"
     elif literal(pair.right.node) and _uses_wrong(pair.left.node, environment):
         verdict, explanation = "inherited", "it follows from a value that is wrong above"
     return _row(

@@ -6,18 +6,21 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 
 from reports.documents import values
+from reports.documents.dimensions import Dimensions
 from reports.documents.environment import ROLES, Environment, key_of
 from reports.documents.indices import (
     Definitions,
+    family,
     items,
     letters,
     named,
+    positions,
     scripts,
     without_index,
     worth,
 )
 from reports.documents.tree import Array, BigSum, Node, Number, Symbol, walk
-from reports.documents.values import Quantity, entry
+from reports.documents.values import Numbers, Quantity, entry
 
 LENGTH = 3
 SHORTER = 2
@@ -39,6 +42,7 @@ class Draw:
         seed: chooses the values.
         free: the letters that run in the claim.
         own: whether names with a value in the document have that one.
+        dimensions: the shapes of names that are used as a whole.
     """
 
     def __init__(
@@ -50,22 +54,34 @@ class Draw:
         free: frozenset[str] = frozenset(),
         *,
         own: bool = False,
+        dimensions: Dimensions | None = None,
     ) -> None:
         self.environment = environment
         self._own = own
+        self._dimensions = dimensions or Dimensions({})
         self.values: dict[str, Quantity] = {}
         self.guessed: set[str] = set()
-        self._shapes = shapes(definitions, formula, free)
+        self._shapes = {
+            key: shape
+            for key, shape in shapes(definitions, formula, free).items()
+            if not self._dimensions.is_collection(key)
+        }
         self.counts = COUNTS | bounds(definitions, formula)
         known = (environment.versions(named(key)) for key in self._shapes)
         lengths = [max(v[0].value.shape) for v in known if v and v[0].value.shape]
         self._length = lengths[0] if lengths else common_length(definitions, formula)
+        self._has_kronecker = _has_kronecker(definitions, formula)
         self._rng = np.random.default_rng(zlib.crc32(f"point {seed}".encode()))
 
     @property
     def arrays(self) -> Mapping[str, tuple[int, ...]]:
         """The names of which entries are used, and their shapes."""
         return self._shapes
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether the shapes of names are known from how they are used."""
+        return self._dimensions.has_arrays
 
     @property
     def has_arrays(self) -> bool:
@@ -76,7 +92,11 @@ class Draw:
         """Returns the value of a name, always the same; None for what is no name."""
         key = key_of(node)
         if key is None or not isinstance(node, Symbol) or key in {"e", "pi", "ones"}:
+            return self._constant(node)
+        if self._dimensions.is_collection(node.key) or self._ends(node):
             return None
+        if self._has_kronecker and node.base == "delta" and (at := positions(node.sub, 2)):
+            return values.quantity(float(at[0] == at[1]))
         for script in ("sub", "sup"):
             array = without_index(node, script)
             if (
@@ -87,6 +107,16 @@ class Draw:
                 return entry(self._drawn(array), scripts(node)[script])  # type: ignore[arg-type]
         return self._drawn(node)
 
+    def _constant(self, node: Node) -> Quantity | None:
+        """Returns the column of ones, and the identity, in the shape that is known of them."""
+        shape = self._dimensions.of(node) if isinstance(node, Symbol) else None
+        return values.quantity(np.ones(shape)) if shape else None
+
+    def _ends(self, node: Symbol) -> bool:
+        """Whether a name of a collection stands beyond its end."""
+        at = positions(node.sub or node.sup, 1)
+        return bool(at) and at[0] > LENGTH and self._dimensions.is_collection(family(node))
+
     def _stands_alone(self, node: Symbol) -> bool:
         """Whether a name is no entry of an array: it has a value of its own, or begins a series."""
         return "0" in (node.sub, node.sup) or node.key in self.environment.entries
@@ -94,6 +124,7 @@ class Draw:
     def _drawn(self, node: Symbol) -> Quantity:
         if node.key not in self.values:
             named_so = node.key in self._shapes or node.key in self.counts
+            named_so = named_so or self._dimensions.of(node) is not None
             if not self.environment.versions(node) and not named_so:
                 self.guessed.add(node.key)
             self.values[node.key] = self._value(node)
@@ -103,17 +134,41 @@ class Draw:
         known = self.environment.versions(node)
         if self._own and known:
             return known[0].value
+        typed = self._dimensions.of(node)
         shape = known[0].value.shape if known else self._shapes.get(node.key, ())
+        shape = shape if typed is None else typed
         if node.key in self.counts and not shape:
-            return values.quantity(float(self._length))
+            length = self._dimensions.counts.get(node.key, self._length)
+            return values.quantity(float(length))
         if node.key in ROLES["target"]:
-            if known:
+            if known and typed is None:
                 return known[0].value
             weights = self._rng.uniform(0.1, 0.9, shape)
-            return values.quantity(weights / weights.sum() if shape else weights)
+            axis = 1 if len(shape) == 2 and 1 not in shape else None
+            total = weights.sum(axis=axis, keepdims=True)
+            return values.quantity(weights / total if shape else weights)
         probabilities = node.base in {"hat y", "p", "hat p"}
         low, high = (0.15, 0.85) if probabilities else (0.3, 1.2)
-        return values.quantity(self._rng.uniform(low, high, shape))
+        drawn = self._rng.uniform(low, high, shape)
+        if len(shape) == 2 and shape[0] == shape[1]:
+            symmetric = (drawn + drawn.T) / 2 if self.environment.symmetric else drawn
+            return values.quantity(symmetric if typed is None else _regular(symmetric, node))
+        return values.quantity(drawn)
+
+
+def _regular(drawn: Numbers, node: Symbol) -> Numbers:
+    """Returns a square matrix that can be inverted; I is the identity."""
+    identity = np.eye(drawn.shape[0])
+    return identity if node.key == "I" else identity * drawn.shape[0] + drawn
+
+
+def _has_kronecker(definitions: Definitions, formula: Node) -> bool:
+    """Whether δ_ij stands in formulas, 1 where both indices are the same."""
+    return any(
+        isinstance(n, Symbol) and n.base == "delta" and len(items(n.sub)) == 2 and not n.sup
+        for tree in (*definitions.values(), formula)
+        for n in walk(tree)
+    )
 
 
 COUNTS = frozenset(("n", "m", "N", "M", "K", "k", "T", "C", "D", "d", "B"))
@@ -217,33 +272,24 @@ def _end(item: str, extents: Mapping[str, int]) -> int | None:
     return None if end is None else max(end, 1)
 
 
-def is_parameter(key: str) -> bool:
-    """Whether a name is one of inputs, targets, weights or settings, not of computed values."""
+def is_parameter(key: str, *, explicit: bool = False) -> bool:
+    """Whether a name is one of inputs, targets, weights or settings, not of computed values.
+
+    Args:
+        key: the name.
+        explicit: whether it stands in a function whose arguments are said, as f(x) = aᵀ x; other
+            names are then constants, unless they are hardly ever.
+    """
     base = key.split("_")[0].split("^")[0]
     initial = key.endswith(("_0", "^0"))
-    return initial or base not in COMPUTED
+    return initial or base not in (ALWAYS_COMPUTED if explicit else COMPUTED)
 
 
-COMPUTED = frozenset(
-    (
-        "out",
-        "net",
-        "a",
-        "A",
-        "z",
-        "Z",
-        "h",
-        "H",
-        "E",
-        "L",
-        "J",
-        "C",
-        "o",
-        "O",
-        "hat y",
-        "p",
-        "delta",
-    )
-) | {"hat Y", "hat p", "s", "r", "loss", "output", "f", "g", "u", "ell", "q", "v", "m"}
+ALWAYS_COMPUTED = frozenset(
+    ("out", "net", "z", "Z", "H", "o", "O", "E", "L", "J", "ell", "loss", "output", "hat y")
+) | {"hat Y", "hat p"}
+COMPUTED = ALWAYS_COMPUTED | frozenset(
+    ("a", "A", "h", "C", "p", "delta", "s", "r", "f", "g", "u", "q", "v", "m")
+)
 """Bases of names that are usually computed: where one has no definition, the document's function is
 not known wholly, and a derivative through it can be confirmed but not accused."""

@@ -5,17 +5,27 @@ from abc import abstractmethod
 from dataclasses import replace
 
 from reports.documents.cursor import Cursor
-from reports.documents.notation import FUNCTIONS, LOSSES, NAMED
+from reports.documents.notation import (
+    FUNCTIONS,
+    GREEK,
+    LOSSES,
+    NAMED,
+    ROLES_OF_WEIGHTS,
+    WEIGHTS,
+    WORDS,
+)
 from reports.documents.tokens import NotRead, Token
 from reports.documents.tokens_read import flat
 from reports.documents.tree import (
     Call,
     Derivative,
     Divide,
+    Negative,
     Node,
     Number,
     Power,
     Span,
+    Sum,
     Symbol,
     Transposed,
 )
@@ -45,6 +55,8 @@ class Scripts(Cursor):
                 if not isinstance(node, Symbol):
                     raise NotRead("a stroke after more than a name", token.span)
                 node = replace(node, mark=node.mark + "'", span=self._span(start))
+            elif self._next.type == "open" and self._holds_scripts():
+                self._unwrap()
             elif self._is("%"):
                 self._take()
                 hundred = Number(self._span(start), "100", 100.0, 0.0, 3)
@@ -52,7 +64,22 @@ class Scripts(Cursor):
             elif self._is("!"):
                 raise NotRead("a factorial is not understood", self._next.span)
             else:
-                return self._applied(node, start)
+                applied = self._applied(node, start)
+                if not isinstance(applied, Call) or not self._is("^"):
+                    return applied
+                node = applied
+
+    def _holds_scripts(self) -> bool:
+        """Whether a brace ahead begins with a script, as in δ{_2}."""
+        after = self._tokens[self._at + 1 : self._at + 2]
+        return bool(after) and after[0].text in {"_", "^"} and after[0].type == "symbol"
+
+    def _unwrap(self) -> None:
+        """Takes the braces around the tokens ahead away."""
+        start = self._at
+        inner = self._group()
+        self._tokens[start : self._at] = inner
+        self._at = start
 
     def _applied(self, node: Node, start: int) -> Node:
         """Reads the parenthesis after a name of a function, or of a loss."""
@@ -62,31 +89,45 @@ class Scripts(Cursor):
         opens = self._is("(", "[")
         array = self._is("begin")
         if node.base in LOSSES or node.base.removeprefix("hat ") in LOSSES:
-            if opens and self._lists_names():
-                self._arguments()
-                return replace(node, span=self._span(start))
-            return node
+            return self._loss(node, start) if opens else node
         if node.base in FUNCTIONS and (opens or array):
             return replace(self._call(FUNCTIONS[node.base], start), span=self._span(start))
         if node.base in NAMED and (opens or (array and node.base in {"sigma", "f"})):
-            prime = node.mark.count("'")
-            arguments = self._arguments()
-            return Call(self._span(start), name, arguments, prime)
+            return self._called(node, name, start)
+        if opens and self._is_function(node):
+            return self._called(node, name, start)
         return node
 
-    def _lists_names(self) -> bool:
-        """Whether the parenthesis ahead holds names only, as in L(y, ŷ) and J(θ)."""
-        depth, at = 0, self._at
-        while at < len(self._tokens):
-            token = self._tokens[at]
-            depth += token.text in {"(", "["}
-            depth -= token.text in {")", "]"}
-            if token.type == "number" and token.text not in {"1", "2", "0"}:
-                return False
-            if depth == 0:
-                return True
-            at += 1
-        return False
+    def _called(self, node: Symbol, name: str, start: int) -> Call:
+        prime = node.mark.count("'")
+        arguments = self._arguments()
+        return Call(self._span(start), name, arguments, prime)
+
+    def _is_function(self, node: Symbol) -> bool:
+        """Whether a name is a function: a word, or a letter that the document applies so."""
+        if node.base.isalpha() and len(node.base) > 2 and node.base not in {*WORDS, *GREEK}:
+            return True
+        argument = self._tokens[self._at + 1 : self._at + 3]
+        if len(argument) < 2 or argument[1].text != ")":
+            return False
+        own = self._conventions.applied.get(node.base)
+        return own is not None and (argument[0].text in own or argument[0].type == "number")
+
+    def _loss(self, node: Symbol, start: int) -> Node:
+        """Reads what a loss depends on, as in L(y, ŷ), or where it is taken, as in L(w + h)."""
+        at = self._at
+        arguments = self._arguments()
+        span = self._span(start)
+        if self._is("_") and node.base == "E":  # E[g²]_t is one name
+            inside = "".join(t.text for t in self._tokens[at : self._at] if t.type != "open")
+            return self._scripts(replace(node, base=f"E{inside}", span=span), start)
+        if any(isinstance(a, (Sum, Negative, Number, Divide)) for a in arguments):
+            if len(arguments) == 1 and node.base not in self._conventions.called:
+                self._at = at
+                return node  # a product
+            return Call(span, node.key, arguments)
+        listed = tuple(a for a in arguments if isinstance(a, Symbol))
+        return replace(node, span=span, listed=listed if len(listed) == len(arguments) else ())
 
     def _subscript(self, node: Node, sub: str, start: int) -> Node:
         if isinstance(node, Derivative):
@@ -102,16 +143,21 @@ class Scripts(Cursor):
         span = self._span(start)
         if any(token.text == "underline" for token in group):
             raise NotRead("a falling power is not understood", span)
-        if text in {"T", "top", "intercal", "mathsf{T}", "t"} and text != "t":
-            return Transposed(span, node)
+        if text in {"T", "top", "intercal", "mathsf{T}"}:
+            is_count = text == "T" and isinstance(node, Number)
+            return Power(span, node, self._parsed(group)) if is_count else Transposed(span, node)
+        if text in {"-T", "-top", "-1T", "-mathsf{T}"}:
+            one = Negative(span, Number(span, "1", 1.0, 0.0, 1))
+            return Transposed(span, Power(span, node, one))
+        if re.fullmatch("'+|(?:prime)+", text):
+            if isinstance(node, Symbol):
+                strokes = len(text.replace("prime", "'"))
+                return replace(node, mark=node.mark + "'" * strokes, span=span)
+            raise NotRead("a stroke after more than a name", span)
         if isinstance(node, Symbol):
             found = self._index(node, text, span)
             if found is not None:
                 return found
-        if text in {"'", "''", "prime"}:
-            if isinstance(node, Symbol):
-                return replace(node, mark=node.mark + "'", span=span)
-            raise NotRead("a stroke after more than a name", span)
         if re.fullmatch(r"circ\d", text):
             return Power(span, node, Number(span, text[-1], float(text[-1]), 0.0, 1))
         return Power(span, node, self._parsed(group))
@@ -123,17 +169,18 @@ class Scripts(Cursor):
         if match := re.fullmatch(r"[(\[<]([^()\[\]]*)[)\]>](T|top)?(.*)", text):
             marked = replace(node, sup=node.sup + match[1], mark=node.mark + match[3], span=span)
             return Transposed(span, marked) if match[2] else marked
-        if text in {"+", "-", "*", "new", "old", "++", "neu", "next", "'", "prime", "pre", "(new)"}:
-            mark = {"prime": "'"}.get(text, text)
-            return replace(node, mark=node.mark + mark, span=span)
+        if text in {"+", "-", "*", "new", "old", "++", "neu", "next", "pre", "(new)"}:
+            return replace(node, mark=node.mark + text, span=span)
         if match := re.fullmatch(r"(.+?)(T|top)", text):
             inner = self._index(node, match[1], span)
             return None if inner is None else Transposed(span, inner)
         if node.base == "e":
             return None
+        if node.base in WEIGHTS and (text in ROLES_OF_WEIGHTS or re.fullmatch("[a-z]{2}", text)):
+            return replace(node, sup=node.sup + text, span=span)
         if re.fullmatch(r"[lL](?:[-+]\d)?", text):
             return replace(node, sup=node.sup + text, span=span)
-        if node.base in self._indexed and re.fullmatch(r"\d|" + _INDEX.pattern, text):
+        if node.base in self._conventions.indexed and re.fullmatch(r"\d|" + _INDEX.pattern, text):
             return replace(node, sup=node.sup + text, span=span)
         if re.search(r"[A-Za-z]{3,}", text) and re.fullmatch(r"[\w-]+", text):
             return replace(node, mark=node.mark + text, span=span)

@@ -6,23 +6,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from reports.documents import display
+from reports.documents.conventions import Conventions
 from reports.documents.environment import Entry, Environment, key_of, numbers
 from reports.documents.extract import Code, Formula, Part, Prose
 from reports.documents.indices import LETTERS, instance, letters
 from reports.documents.source import Source
-from reports.documents.statements import Conventions, statements
+from reports.documents.statements import statements
 from reports.documents.tree import Chain, Node, Symbol, literal
 from reports.documents.values import Quantity
-
-_LAYERED = ("W", "w", "b", "a", "z", "A", "Z", "h", "delta", "net", "out", "o")
-_SUPERSCRIPT = re.compile(
-    r"(\\[A-Za-z]+|[A-Za-z])(?:_(?:\{[^{}]*\}|[A-Za-z0-9]))?\^(?:\{([1lL](?:[-+]1)?)\}|([1lL]))(?!\d)"
-)
-_MACRO = re.compile(
-    r"\\(?:re)?newcommand\*?\s*\{?\\([A-Za-z]+)\}?\s*(?:\[(\d)\])?\s*\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"
-)
-_DEF = re.compile(r"\\def\s*\\([A-Za-z]+)\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
-_OPERATOR = re.compile(r"\\DeclareMathOperator\*?\s*\{?\\([A-Za-z]+)\}?\s*\{([^{}]*)\}")
 
 ROLE_WORDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
@@ -39,21 +30,6 @@ _RATE = re.compile(
     r"(?:is|of|=|:|为|是|设为|取|：|equal to)?"
     r"[ \t]{0,3}(\d{0,6}\.?\d{1,12})"
 )
-
-
-def conventions(formulas: Sequence[str], text: str) -> Conventions:
-    """Returns the notation that all formulas of a document share."""
-    bases = set()
-    for formula in formulas:
-        for match in _SUPERSCRIPT.finditer(formula):
-            base = match[1].lstrip("\\")
-            if base in _LAYERED or base in {"y", "x"}:
-                bases.add(base)
-    indexed = frozenset((*bases, *_LAYERED)) if bases & set(_LAYERED) else frozenset(bases)
-    macros = {m[1]: (int(m[2] or 0), m[3]) for m in _MACRO.finditer(text)}
-    macros |= {m[1]: (0, m[2]) for m in _DEF.finditer(text)}
-    macros |= {m[1]: (0, rf"\operatorname{{{m[2]}}}") for m in _OPERATOR.finditer(text)}
-    return Conventions(indexed=indexed, macros=macros)
 
 
 _ACTIVATION = re.compile(r"(?i)sigmoid|logistic|tanh|relu|identity")
@@ -83,9 +59,19 @@ def function_names(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
+_SYMMETRY = re.compile(
+    r"(?i)symmetric|covariance|hessian|definite|对称|协方差|黑塞|海森|正定|散度矩阵"
+)
+
+
+def speaks_of_symmetry(text: str) -> bool:
+    """Whether a text speaks of matrices that are symmetric."""
+    return bool(_SYMMETRY.search(text))
+
+
 _RUN = re.compile(
     r"(?i)example|sample|row|iteration|epoch|case|round|second|another|data|exercise|question"
-    r"|样本|示例|例|迭代|轮|第[二三四五]|练习|数据"
+    r"|样本|示例|例|迭代|轮|第[二三四五](?![步层章节部])|练习|数据"
 )
 
 

@@ -1,4 +1,4 @@
-"""Stated derivatives of activations: σ′(z) = σ(z)(1 − σ(z)) and the like."""
+"""Stated derivatives of functions of one name: σ′(z) = σ(z)(1 − σ(z)) and the like."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -7,56 +7,97 @@ import numpy as np
 
 from reports.documents import values
 from reports.documents.claims import Claim, Verdict
-from reports.documents.environment import Environment, key_of
+from reports.documents.environment import Environment, Function, key_of
 from reports.documents.evaluate import evaluate
 from reports.documents.links import side
 from reports.documents.places import quoted
 from reports.documents.source import Source
-from reports.documents.tree import Call, Chain, Link, Node, Symbol, walk
-from reports.documents.values import NotEvaluable, Numbers, ShapeClash, Undefined
+from reports.documents.tree import Call, Chain, Condition, Link, Node, Number, Symbol, walk
+from reports.documents.values import NotEvaluable, Numbers, Quantity, ShapeClash, Undefined
 from reports.documents.verdicts import verdict
 from reports.documents.writing import shown
+
+AT = (-0.7, 0.4, 1.3)
+BESIDE = 0.3
+"""How far beside a bound of a case a slope is taken too."""
 
 
 def slope_claims(chain: Chain, environment: Environment, source: Source) -> Iterator[Claim]:
     """Checks σ′(z) = σ(z)(1 − σ(z)) and the like."""
-    first = chain.links[0].node if chain.links else None
-    if not isinstance(first, Call) or first.prime != 1 or len(first.arguments) != 1:
+    at = next((i for i, link in enumerate(chain.links) if _is_slope(link.node)), None)
+    stroke = None if at is None else chain.links[at].node
+    if at is None or not isinstance(stroke, Call):
         return
-    argument = first.arguments[0]
+    argument = stroke.arguments[0]
     if not isinstance(argument, Symbol):
         return
-    plain = replace(first, prime=0)
-    at = np.array([-0.7, 0.4, 1.3])
-
-    for link in chain.links[1:]:
-        if side(link) != "symbolic" or any(
-            isinstance(n, Call) and n.prime for n in walk(link.node)
-        ):
+    plain = replace(stroke, prime=0)
+    own = environment.functions.get(stroke.name)
+    constants = set() if own is None else _names(own.tree) - set(own.parameters)
+    for link in chain.links[at + 1 :]:
+        strokes = any(isinstance(n, Call) and n.prime for n in walk(link.node))
+        if side(link) == "numeric" or strokes or isinstance(link.node, Symbol):
             continue
-        own = {n.key for n in walk(link.node) if isinstance(n, Symbol)}
-        if not own <= {argument.key, "e"}:
+        if not _names(link.node) <= {argument.key, "e", *constants}:
             continue
-        outcomes = []
-        for activation in _candidates(first.name, environment):
-            trial = replace(
-                environment,
-                activations=(activation,),
-                functions={} if outcomes else _plain_functions(environment),
-            )
-
-            function = _of_one_name(plain, argument.key, trial)
-            try:
-                slope = _of_one_name(link.node, argument.key, trial)(at)
-                outcomes.append(verdict(function, at, slope))
-            except (NotEvaluable, ShapeClash, Undefined):
-                continue
-        found = [v for v in outcomes if v is not None]
-        if any(v.status == "pass" for v in found):
+        if side(link) == "literal":
+            continue
+        outcomes = [*_outcomes(plain, link.node, argument.key, environment)]
+        if "pass" in outcomes:
             yield _claim(chain, link, source, "ok", "checked by finite differences")
-        elif found and all(v.status == "fail" for v in found):
+        elif outcomes and set(outcomes) == {"fail"}:
             words = f"finite differences of {shown(plain)} give another slope"
             yield _claim(chain, link, source, "derivative", words)
+
+
+def _is_slope(node: Node) -> bool:
+    return isinstance(node, Call) and node.prime == 1 and len(node.arguments) == 1
+
+
+def _names(node: Node) -> set[str]:
+    return {n.key for n in walk(node) if isinstance(n, Symbol)}
+
+
+def _outcomes(plain: Call, slope: Node, key: str, environment: Environment) -> Iterator[str]:
+    """Yields what `gradcheck` says of a slope, for each function that the name may stand for."""
+    at = _points(plain, slope, environment)
+    own = environment.functions.get(plain.name)
+    here = own is not None and own.section == environment.section
+    for trial in _trials(plain.name, environment):
+        try:
+            claimed = _of_one_name(slope, key, trial)(at)
+            found = verdict(_of_one_name(plain, key, trial), at, claimed)
+        except (NotEvaluable, ShapeClash, Undefined):
+            continue
+        if found is not None:
+            yield found.status
+        if here:
+            return  # a letter that is a function here may be another one elsewhere
+
+
+def _trials(name: str, environment: Environment) -> Iterator[Environment]:
+    """Yields what is known with the document's own functions, then with those it may stand for."""
+    first, *others = _candidates(name, environment)
+    yield replace(environment, activations=(first,), functions=_plain_functions(environment))
+    letters = environment.functions_named | {name}
+    for activation in (first, *others) if name in environment.functions else others:
+        yield replace(environment, activations=(activation,), functions={}, functions_named=letters)
+
+
+def _points(plain: Call, slope: Node, environment: Environment) -> Numbers:
+    """Returns where slopes are taken: on both sides of every bound of a case."""
+    own = environment.functions.get(plain.name)
+    trees = [slope] if own is None else [slope, own.tree]
+    bounds = {
+        n.value
+        for tree in trees
+        for condition in walk(tree)
+        if isinstance(condition, Condition)
+        for n in walk(condition)
+        if isinstance(n, Number) and abs(n.value) < 10
+    }
+    beside = (b + s for b in bounds for s in (-BESIDE, BESIDE))
+    return np.array(sorted({*AT, *beside}))
 
 
 def _claim(chain: Chain, link: Link, source: Source, verdict: Verdict, explanation: str) -> Claim:
@@ -70,16 +111,26 @@ def _claim(chain: Chain, link: Link, source: Source, verdict: Verdict, explanati
     )
 
 
-def _plain_functions(environment: Environment) -> dict[str, tuple[str, Node]]:
+def _plain_functions(environment: Environment) -> dict[str, Function]:
     return {k: v for k, v in environment.functions.items() if not k.endswith("'")}
 
 
 def _of_one_name(node: Node, key: str, environment: Environment) -> Callable[[Numbers], Numbers]:
-    """Returns a formula of one name as a function, entry by entry."""
+    """Returns a formula of one name as a function, entry by entry; other names are constants."""
+    constants = _names(node) | {n for f in environment.functions.values() for n in _names(f.tree)}
+    drawn = {
+        name: values.quantity(0.37 + 0.11 * number)
+        for number, name in enumerate(sorted(constants - {"e", "pi"}))
+    }
 
     def at(x: float) -> float:
         held = values.quantity(x)
-        context = environment.context(more=lambda n: held if key_of(n) == key else None)
+
+        def look(name: Node) -> Quantity | None:
+            own = key_of(name)
+            return held if own == key else drawn.get(own or "")
+
+        context = environment.context(more=look)
         context.bar = lambda number: 0.0
         return float(evaluate(node, context).value)
 

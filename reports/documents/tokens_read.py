@@ -5,7 +5,18 @@ from collections.abc import Sequence
 
 from reports.documents.notation import FONTS, JOINING, OTHERWISE, PRODUCTS, RELATIONS, TEXTS
 from reports.documents.tokens import NotRead, Token
-from reports.documents.tree import Array, Negative, Node, Number, Power, Product, Span, Times
+from reports.documents.tree import (
+    Array,
+    Call,
+    Negative,
+    Node,
+    Number,
+    Power,
+    Product,
+    Span,
+    Symbol,
+    Times,
+)
 
 CLOSERS = {"(": ")", "[": "]", "{": "}", "lbrace": "rbrace", "langle": "rangle"}
 CLOSERS |= {"lVert": "rVert", "lvert": "rvert", "lbrack": "rbrack", "lfloor": "rfloor"}
@@ -54,6 +65,16 @@ def _power_of_ten(node: Node) -> int | None:
     if isinstance(exponent, Number) and exponent.text.isdecimal() and len(exponent.text) < 3:
         return sign * int(exponent.text)
     return None
+
+
+def called_with(node: Node, argument: Node) -> Node:
+    """Returns ζ(x) as a function where ζ x is differentiated by x."""
+    match node:
+        case Times(left=Symbol() as f, right=Symbol() as x, kind="juxtaposed") if (
+            isinstance(argument, Symbol) and x.key == argument.key and f.key != x.key
+        ):
+            return Call(node.span, f.key, (x,)) if x.span[1] < node.span[1] else node
+    return node
 
 
 def stacked(span: Span, entries: tuple[Node, ...]) -> Array:

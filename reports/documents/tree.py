@@ -5,7 +5,7 @@ numbers keep the digits with which they were written.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 Span: TypeAlias = tuple[int, int]
@@ -46,12 +46,14 @@ class Symbol(Node):
         sub: its subscript without blanks and braces.
         sup: its superscript, where that is an index and no power.
         mark: a decoration that tells versions apart: "new", "+", "*", "'".
+        listed: the names in the parenthesis behind it, on which it depends: w of J(w).
     """
 
     base: str
     sub: str = ""
     sup: str = ""
     mark: str = ""
+    listed: tuple["Symbol", ...] = field(default=(), compare=False, repr=False)
 
     @property
     def key(self) -> str:
@@ -182,7 +184,8 @@ class Words(Node):
     text: str
 
 
-Relation = Literal["=", ":=", "≈", "other"]
+Relation = Literal["=", ":=", "≈", "other", "remark"]
+"""How sides are joined; "other" is a comparison, "remark" says nothing of values: x ∈ ℝ."""
 
 
 @dataclass(frozen=True)
@@ -216,16 +219,20 @@ class Chain:
         unread: what could not be read.
         words: text that stands beside it in the formula.
         enumerates: whether it is one of several values in a row, as in j = 1, 2, …, m.
+        whole: where all of it stands, brackets that are no part of a side included.
     """
 
     links: tuple[Link, ...]
     unread: tuple[Unread, ...] = ()
     words: str = ""
     enumerates: bool = False
+    whole: Span | None = None
 
     @property
     def span(self) -> Span:
         """Where it stands."""
+        if self.whole is not None:
+            return self.whole
         spans = [*(link.span for link in self.links), *(u.span for u in self.unread)]
         return min(s for s, _ in spans), max(e for _, e in spans)
 

@@ -13,7 +13,7 @@ from itertools import permutations
 import numpy as np
 
 from reports.documents import values
-from reports.documents.claims import Claim, Verdict
+from reports.documents.claims import Claim, Correction, Verdict
 from reports.documents.environment import Environment, key_of
 from reports.documents.evaluate import Context, evaluate
 from reports.documents.indices import family, named
@@ -35,10 +35,11 @@ from reports.documents.tree import (
     Times,
     names,
     rebuilt,
+    replaced,
     walk,
 )
 from reports.documents.values import NotEvaluable, ShapeClash, Undefined
-from reports.documents.writing import written
+from reports.documents.writing import shown, written
 
 NAMES: Mapping[str, re.Pattern[str]] = {
     "Adam": re.compile(r"(?i)\badam\b|adam(?=算法|优化|更新)"),
@@ -113,33 +114,58 @@ def rule_claims(
     node, name = subject(chain), named_optimizer(environment, said)
     if not isinstance(node, Symbol) or name is None or not _is_arithmetic(chain.links[1].node):
         return
-    right = chain.links[1].node
-    roles = _roles(node, right)
+    stated = chain.links[1].node
+    roles = _roles(node, stated)
     if roles is None:
         return
     for forms in RULES[name]:
         candidates = [form for form in forms if _counts(form) == roles.counts()]
         if not candidates:
             continue
-        fitting = [form for form in candidates if _assignment(right, roles, form)]
+        fitting = [form for form in candidates if _assignment(stated, roles, form)]
         wrong = _in_conflict(node, fitting[0], environment) if fitting else candidates[0]
         if not wrong:
-            yield _claim(chain, source, "ok", "", f"it is the rule of {name}")
+            yield _claim(chain, source, "ok", None, f"it is the rule of {name}")
             return
-        text = written(_in_names(wrong, roles))
+        right = _in_names(wrong, roles)
         reason = (
             "the step goes up the gradient"
-            if wrong in AGAINST and fitting
+            if wrong in (*AGAINST, *ALONG) and fitting
             else (f"this is not the rule of {name}")
         )
-        yield _claim(chain, source, "definition", text, reason)
+        yield _claim(chain, source, "definition", right, reason)
         return
+
+
+def correction_claims(chain: Chain, environment: Environment, source: Source) -> Iterator[Claim]:
+    """Yields the verdict on m̂ = m / (1 − βᵗ): β must be the decay of that very moment."""
+    node = subject(chain)
+    if not isinstance(node, Symbol) or not node.base.startswith("hat "):
+        return
+    stated = chain.links[1].node
+    match stated:
+        case Divide(
+            left=Symbol(base=base) as moment,
+            right=Sum(left=Number(value=1.0), right=Power(base=Symbol() as decay), sign=-1),
+        ) if node.base == f"hat {base}":
+            found = environment.definitions_of(moment)
+            used = [] if not found else [n for n in names(found[-1].tree) if isinstance(n, Symbol)]
+            own = {n.key: n for n in used if n.base in SETTINGS}
+            if len(own) != 1:
+                return
+            (right,) = own.values()
+            if right.key == decay.key:
+                yield _claim(chain, source, "ok", None, "it is corrected by its own decay")
+                return
+            words = f"{shown(moment)} decays by {shown(right)}, not by {shown(decay)}"
+            yield _claim(chain, source, "definition", replaced(stated, decay, right), words)
 
 
 def _in_conflict(node: Symbol, form: str, environment: Environment) -> str:
     """Returns the form that belongs in the place of one that contradicts those before; "" if none.
 
-    The two moments of Adam have different powers, and a velocity along the gradient is subtracted.
+    The two moments of Adam have different powers; a velocity along the gradient is subtracted, one
+    against it is added.
     """
     seen = environment.forms
     if form in (*MEAN, *SQUARES):
@@ -150,8 +176,9 @@ def _in_conflict(node: Symbol, form: str, environment: Environment) -> str:
             return SQUARES[0] if kind is MEAN else MEAN[0]
     if form in (*UP, *DOWN):
         seen["velocity"] = UP if form in UP else DOWN
-    if form in ALONG and seen.get("velocity") is UP:
-        return AGAINST[ALONG.index(form)]
+    for steps, others, velocity in ((ALONG, AGAINST, UP), (AGAINST, ALONG, DOWN)):
+        if form in steps and seen.get("velocity") is velocity:
+            return others[steps.index(form)]
     return ""
 
 
@@ -252,13 +279,16 @@ def _in_names(form: str, roles: _Roles) -> Node:
     return change(_tree(form))
 
 
-def _claim(chain: Chain, source: Source, verdict: Verdict, right: str, explanation: str) -> Claim:
+def _claim(
+    chain: Chain, source: Source, verdict: Verdict, right: Node | None, explanation: str
+) -> Claim:
     return Claim(
         place=source.place(chain.span[0]),
         formula=quoted(source, chain),
         verdict=verdict,
         kind="definition",
         stated=" ".join(chain.links[1].text.split()),
-        right=right,
+        right="" if right is None else written(right),
+        correction=Correction(right),
         explanation=explanation,
     )

@@ -43,6 +43,8 @@ def written(node: Node) -> str:
             return f"{_inner(left)}{_SIGNS[kind]}{_inner(right)}"
         case Divide(left=left, right=right):
             return f"{_inner(left)}/{_tight(right)}"
+        case Power(base=Symbol(sup=str(index)) as base, exponent=exponent) if index:
+            return f"({written(base)})^{_tight(exponent)}"
         case Power(base=base, exponent=exponent):
             return f"{_tight(base)}^{_tight(exponent)}"
         case Transposed(body=body):
@@ -73,8 +75,8 @@ def _tight(node: Node) -> str:
 def shown(node: Node) -> str:
     """Returns a short name of a node, for messages."""
     match node:
-        case Symbol():
-            return _pretty(node.key)
+        case Symbol(base=base, sub=sub, sup=sup, mark=mark):
+            return _marked(_pretty(base), sub, sup) + mark
         case Derivative(of=of, wrt=wrt):
             return f"∂{shown(of)}/∂{shown(wrt)}"
         case Call(name=name, prime=prime):
@@ -104,13 +106,25 @@ _LETTERS: Mapping[str, str] = {
     "xi": "ξ",
     "omega": "ω",
     "pi": "π",
+    "ell": "ℓ",
+    "kappa": "κ",
 }
 
 
 _ACCENTS = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303", "dot": "\u0307"}
 
 
+def _marked(base: str, sub: str, sup: str) -> str:
+    """Returns a name with its scripts, in braces where they are more than letters and digits."""
+    for mark, script in (("_", sub), ("^", sup)):
+        base += f"{mark}{script if script.isalnum() else f'{{{script}}}'}" if script else ""
+    return base
+
+
 def _pretty(key: str) -> str:
+    prefix, _, inner = key.partition(" ")
+    if prefix in {"delta", "Delta"} and inner:
+        return _LETTERS[prefix] + _pretty(inner)
     accent, _, rest = key.rpartition(" ")
     for name, letter in _LETTERS.items():
         if rest == name or rest.startswith((f"{name}_", f"{name}^", f"{name}'", f"{name}²")):

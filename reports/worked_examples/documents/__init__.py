@@ -14,7 +14,7 @@ KNOWN: Mapping[str, tuple[int, ...]] = {
     "batch_normalisation.md": (),
     "batch_normalisation_backward.md": (),
     "batch_normalisation_zh.md": (),
-    "code_with_mistakes.md": (7, 20, 21, 31),
+    "code_with_mistakes.md": (7, 20, 22, 31),
     "convolution_gradients.md": (),
     "figures_with_mistakes.md": (11, 13, 17, 18, 19, 26, 27),
     "layers_in_numpy.md": (),

@@ -71,7 +71,7 @@ BEYOND = [
             "self.forward(x)",
             "exec('import os')",
             "x = x.tobytes()",
-            "[y for a in x for b in x for y in x]",
+            "[a for a in range(3000) for b in range(3000)]",
             "x.resize((10**5, 10**5))",
         )
     ),
@@ -101,7 +101,7 @@ def test_backward_that_runs_for_square_weights_only():
         self.dW = self.x.T @ dy
         return dy @ self.W"""
     (claim,) = code(f"```python\n{body}\n```")
-    assert (claim.verdict, claim.place.line) == ("shape", 12)
+    assert (claim.verdict, claim.place.line) == ("shape", 14)
 
 
 MEANS = """class Dense:

@@ -46,7 +46,7 @@ RULES = {
     3: "then the activation",
     17: "⊙ σ′(z)",
     21: "ŷ − y",
-    33: "δ_l·A_l-1ᵀ",
+    33: "δ_l·A_{l-1}ᵀ",
     35: "δ_l",
 }
 
@@ -69,7 +69,7 @@ def test_code_is_the_gradient_of_another_loss():
     by_line = {claim.place.line: claim for claim in flagged}
     assert "binary cross-entropy" in by_line[20].explanation
     assert "4.19 times too large" in by_line[20].explanation
-    assert "one-dimensional" in by_line[21].explanation
+    assert "one-dimensional" in by_line[22].explanation
     assert "averages different gradients" in by_line[31].explanation
 
 

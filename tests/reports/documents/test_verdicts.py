@@ -30,11 +30,15 @@ RIGHT += [
     "$\\sigma'(x) = \\begin{cases} 1 & x > 0 \\\\ 0 & x \\le 0 \\end{cases}$",  # of a rectifier
     "$$a = 1 + 1 = 2\nb = 2 + 2 = 4$$",  # one equation a line
     "| $t$ | $v_t$ |\n|---|---|\n| 1 | 0.5 |\n\n$v_t = 2 v_{t-1}$\n\n$$v_2 = 0.5 + 0.5 = 1$$",
+    "$2 \\sqrt{8} \\cos(45) = 4$",  # degrees
+    "$(224 - 7 + 6) / 2 + 1 = 223 / 2 + 1 = 111 + 1 = 112$",  # so many steps fit
+    "$g(x) = -x \\ln x$, $g^{\\prime\\prime}(x) = -1/x$, $g(1) = -1 \\ln 1 = 0$",
     "$x = 3000$, $w = 0.001$, $z = w x = 3$. $$a = \\sigma(z) = 0.9526$$"
     " $$\\frac{\\partial a}{\\partial w} = a (1 - a) x = 135.53$$",  # it bends within 0.0006
 ]
 
 QUIET = [
+    "$0.632^T \\approx 0.1$",  # after T steps
     "$w = 1$, $L = \\frac12 (w h - y)^2$ $$\\frac{\\partial L}{\\partial h} = (w h - y) \\cdot 1$$",
     "since $-4.6 < -3.99$",
     "$v = 11$ and $J = 3v$; at 11.001 it is $J = 3v = 33.003$",
@@ -60,6 +64,8 @@ def test_right(text):
 
 
 WRONG = [
+    ("$2 \\sqrt{8} \\cos(45) = 5$", "wrong", "2.97167"),
+    ("$(224 - 7 + 6) / 2 + 1 = 113$", "wrong", "112.5"),
     ("$z = 0.5 \\cdot 2 + 1 = 3$", "wrong", "2"),
     ("$1.30 = 1.1+0.28+0.51+0.4 = 2.29$", "wrong", "1.3"),
     ("$b = 0.9 - 0.1 \\cdot (-0.1) = 1.0$", "wrong", "0.91"),

@@ -4,7 +4,15 @@ import ast
 
 from reports.documents.claims import Claim, Verdict
 from reports.documents.extract import Code
-from reports.documents.source import Source
+from reports.documents.source import Place, Source
+
+
+def place_of(source: Source, block: Code, line: int) -> Place:
+    """Returns where the line of a block begins, after its indentation."""
+    start = block.text.split("\n")
+    offset = block.start + sum(len(s) + 1 for s in start[: line - 1])
+    indent = len(start[line - 1]) - len(start[line - 1].lstrip()) if line <= len(start) else 0
+    return source.place(min(offset + indent, len(source.text)))
 
 
 def code_claim(
@@ -18,12 +26,8 @@ def code_claim(
     explanation: str = "",
 ) -> Claim:
     """Returns the verdict on a statement of a block."""
-    line = getattr(node, "lineno", 1)
-    start = block.text.split("\n")
-    offset = block.start + sum(len(s) + 1 for s in start[: line - 1])
-    indent = len(start[line - 1]) - len(start[line - 1].lstrip()) if line <= len(start) else 0
     return Claim(
-        place=source.place(min(offset + indent, len(source.text))),
+        place=place_of(source, block, getattr(node, "lineno", 1)),
         formula=formula,
         verdict=verdict,
         kind="code",

@@ -1,0 +1,233 @@
+"""Derivatives of functions of one variable, as code has them: sigmoid_prime, relu_grad, df."""
+
+import ast
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from reports.documents.code.changes import Edit, Material, Simple
+from reports.documents.code.edits import edits_of
+from reports.documents.code.experiment import Edits
+from reports.documents.code.interpreter import Interpreter
+from reports.documents.code.limits import FAILS, Budget, Exhausted, NotReadable, Wants
+from reports.documents.code.names import plain
+from reports.documents.code.program import Bound, Class, Function, Instance
+from reports.documents.code.runs import NO_EDITS
+
+AT = np.array([[-1.7, -0.6, 0.35], [0.8, 1.3, -0.25]])
+"""Where derivatives are compared: on both sides of zero, and on no kink."""
+
+STEP = 1e-5
+CLOSE = 1e-5
+APPROXIMATE = 0.05
+"""Relative: authors differentiate approximations of functions, within this."""
+
+_BEFORE = re.compile(
+    r"^(d|d_|der_|deriv_|grad_|derivative_of_|diff_|derivative_|prime_|deriv_of_)(?=[a-z])"
+)
+_AFTER = re.compile(
+    r"(?i)_?(prime|derivatives?|deriv|grad|gradient|der|diff|backward|_d|back|backprop|delta|dot)$"
+)
+
+KNOWN: Mapping[str, Callable[[Any], Any]] = {
+    "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
+    "logistic": lambda z: 1 / (1 + np.exp(-z)),
+    "tanh": np.tanh,
+    "relu": lambda z: np.maximum(z, 0),
+    "softplus": lambda z: np.log1p(np.exp(z)),
+    "swish": lambda z: z / (1 + np.exp(-z)),
+    "silu": lambda z: z / (1 + np.exp(-z)),
+    "linear": lambda z: z,
+    "identity": lambda z: z,
+    "square": lambda z: z**2,
+}
+"""Functions that a name alone defines."""
+
+BASES = ("__call__", "forward", "function", "activate", "activation", "f", "fn", "value", "compute")
+
+
+@dataclass(frozen=True, eq=False)
+class Slope:
+    """A derivative, and the function whose derivative it is.
+
+    Attributes:
+        names: what the document's code defines.
+        name: what the function is called.
+        function: the function: the document's, or a known one.
+        derivative: the derivative.
+        flag: the argument that makes the same function its derivative; "" for another function.
+        kind: the class whose methods they are.
+        budget: the steps that may be taken.
+    """
+
+    names: Mapping[str, Any]
+    name: str
+    function: Function | Callable[[Any], Any]
+    derivative: Function
+    flag: str
+    kind: Class | None
+    budget: Budget
+
+    def values(self, function: Any, x: Any, edits: Edits = NO_EDITS, *, flag: bool = False) -> Any:
+        """Returns a function at points, entry by entry where it takes no arrays.
+
+        Raises:
+            NotReadable: it is beyond the whitelist.
+        """
+        if not isinstance(function, Function):
+            return function(x)
+        interpreter = Interpreter(self.names, self.budget, edits)
+        called: Any = function
+        if self.kind is not None and function.kind != "static":
+            called = Bound(function, self._owner(interpreter) if function.kind == "" else self.kind)
+        named = {self.flag: True} if flag and self.flag else {}
+        try:
+            return np.asarray(interpreter.call(called, [np.array(x)], named), dtype=float)
+        except (Wants, *FAILS):
+            found = [interpreter.call(called, [float(v)], named) for v in np.ravel(x)]
+            return np.array(found, dtype=float).reshape(np.shape(x))
+
+    def _owner(self, interpreter: Interpreter) -> Instance:
+        """Returns an object of the class, as its defaults make it."""
+        assert self.kind is not None
+        init = self.kind.method("__init__")
+        defaults = init is None or not init.required
+        return interpreter.create(self.kind, [], {}) if defaults else Instance(self.kind)
+
+    def claims(self, x: Any, edits: Edits = NO_EDITS) -> Any:
+        """Returns what the derivative is claimed to be."""
+        return self.values(self.derivative, x, edits, flag=True)
+
+
+def slope_pairs(
+    function: Function, kind: Class | None, names: Mapping[str, Any], budget: Budget
+) -> Iterator[Slope]:
+    """Yields a function as the derivative of others, or of itself with a flag."""
+    flags = [p for p in function.optional if plain(p) in _FLAGS]
+    if len(function.required) == 1 and flags:
+        yield Slope(names, function.name, function, function, flags[0], kind, budget)
+        return
+    if len(function.required) != 1:
+        return
+    for base in base_names(function.name):
+        if kind is not None:
+            method = kind.method(base)
+            if method is not None and len(method.required) == 1 and method is not function:
+                yield Slope(names, kind.name, method, function, "", kind, budget)
+                return
+            continue
+        found = names.get(base)
+        if isinstance(found, Function) and len(found.required) == 1:
+            yield Slope(names, base, found, function, "", None, budget)
+            return
+        if plain(base) in KNOWN:
+            yield Slope(names, base, KNOWN[plain(base)], function, "", None, budget)
+            return
+
+
+_FLAGS = frozenset("deriv derivative derive prime grad d isderivative der diff".split())
+
+
+def base_names(name: str) -> list[str]:
+    """Returns what a function may be the derivative of, by its name.
+
+    >>> base_names("sigmoid_prime"), base_names("d_relu"), base_names("gradient")[:2]
+    (['sigmoid'], ['relu'], ['__call__', 'forward'])
+    """
+    if plain(name) in {
+        "gradient",
+        "derivative",
+        "prime",
+        "grad",
+        "deriv",
+        "df",
+        "derive",
+        "d",
+        "backward",
+    }:
+        return [*BASES, "g" if name == "dg" else "f"]
+    found = [_BEFORE.sub("", name), _AFTER.sub("", name)]
+    return [n for n in dict.fromkeys(found) if n and n != name]
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """What was found of a derivative: right (and of what), or what makes it so."""
+
+    slope: Slope
+    right: bool
+    of_output: bool = False
+    edit: Edit | None = None
+
+
+def held(slope: Slope) -> Held | None:
+    """Returns what was found of a derivative; None where nothing could be decided.
+
+    A derivative may be written in terms of the function's value: σ(1 − σ).
+
+    Raises:
+        NotReadable: it is beyond the whitelist.
+    """
+    above = slope.values(slope.function, AT + STEP)
+    below = slope.values(slope.function, AT - STEP)
+    y = slope.values(slope.function, AT)
+    if np.shape(y) != np.shape(AT):
+        return None
+    true = (above - below) / (2 * STEP)
+    if not _is_elementwise(slope, y):
+        return None
+    for of_output, at in ((False, AT), (True, y)):
+        if _agree(slope, at, true, NO_EDITS):
+            return Held(slope, True, of_output)
+    if isinstance(slope.derivative.node, ast.Lambda):
+        return None
+    own = {n.id for n in ast.walk(slope.derivative.node) if isinstance(n, ast.Name)}
+    own |= set(slope.derivative.parameters)
+    functions = [
+        n for n, v in slope.names.items() if isinstance(v, Function) and len(v.required) == 1
+    ]
+    material = Material(
+        names=tuple(sorted(own - {"self", "np", "numpy", *slope.names})),
+        functions=tuple(functions)[:20],
+    )
+    statements = [s for s in ast.walk(slope.derivative.node) if isinstance(s, Simple)]
+    edits = sorted((e for s in statements for e in edits_of(s, material)), key=lambda e: e.cost)
+    for edit in edits:
+        for of_output, at in ((False, AT), (True, y)):
+            if _agree(slope, at, true, {edit.old: edit.new}):
+                if not slope.flag or _same_function(slope, y, edit):
+                    return Held(slope, False, of_output, edit)
+    off = [np.max(np.abs(slope.claims(at) - true)) for at in (AT, y)]
+    return Held(slope, False) if min(off) > APPROXIMATE * np.max(np.abs(true)) else None
+
+
+def _is_elementwise(slope: Slope, y: Any) -> bool:
+    """Whether no value of a function depends on more than one number: a softmax is none."""
+    other = AT.copy()
+    other[0, 0] += 0.5
+    return int(np.sum(slope.values(slope.function, other) != y)) <= 1
+
+
+def _agree(slope: Slope, at: Any, true: Any, edits: Edits) -> bool:
+    try:
+        claimed = slope.claims(at, edits)
+    except Exhausted:
+        raise
+    except (NotReadable, *FAILS):
+        if not edits:
+            raise NotReadable("it does not run on arrays or numbers") from None
+        return False
+    return np.shape(claimed) == np.shape(true) and bool(
+        np.max(np.abs(claimed - true)) < CLOSE * max(1.0, float(np.max(np.abs(true))))
+    )
+
+
+def _same_function(slope: Slope, y: Any, edit: Edit) -> bool:
+    """Whether a change of a function with a flag leaves the function itself as it is."""
+    try:
+        return np.allclose(slope.values(slope.function, AT, {edit.old: edit.new}), y)
+    except (NotReadable, *FAILS):
+        return False

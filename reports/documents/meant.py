@@ -1,0 +1,52 @@
+"""What an expression of numbers may mean beside what it says: degrees, and quotients cut off."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from math import pi
+
+from reports.documents.tree import Call, Divide, Node, Number, Sum, rebuilt
+
+LEAST_DEGREES = 10
+"""An angle of as much is hardly meant in radians where no π stands in it."""
+
+
+def meanings(node: Node, value: Callable[[Node], float | None]) -> Iterator[Node]:
+    """Yields an expression as it may be meant too.
+
+    Args:
+        node: the expression.
+        value: the value of a part of it, where that is a number.
+    """
+    for change in (_in_degrees, lambda part: _cut_off(part, value)):
+        changed = _changed(node, change)
+        if changed is not node:
+            yield changed
+
+
+def _changed(node: Node, change: Callable[[Node], Node | None]) -> Node:
+    found = change(node)
+    return rebuilt(node, lambda part: _changed(part, change)) if found is None else found
+
+
+def _in_degrees(node: Node) -> Node | None:
+    """Returns cos(45) with the angle in radians."""
+    match node:
+        case Call(name="sin" | "cos" | "tan", arguments=(Number(value=angle) as number,)):
+            if angle >= LEAST_DEGREES:
+                return replace(node, arguments=(replace(number, value=angle * pi / 180),))
+    return None
+
+
+def _cut_off(node: Node, value: Callable[[Node], float | None]) -> Node | None:
+    """Returns ⌊n / s⌋ + 1 for n / s + 1 in whole numbers: so many steps fit."""
+    match node:
+        case Sum(
+            left=Divide(left=top, right=Number(value=step)) as quotient,
+            right=Number(value=1.0),
+            sign=1,
+        ):
+            length = value(top)
+            if length is not None and step and not length % 1 and not step % 1:
+                whole = float(length // step)
+                return replace(node, left=Number(quotient.span, str(whole), whole, 0.0, 1))
+    return None

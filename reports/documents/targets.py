@@ -1,0 +1,135 @@
+"""What a chain differentiates: ∂L/∂w as written, ∇J(w), d/dx of an expression, whole arrays."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from reports.documents.environment import Definition, Environment, key_of
+from reports.documents.notation import FUNCTIONS, NAMED
+from reports.documents.tree import (
+    Array,
+    Call,
+    Chain,
+    Derivative,
+    Link,
+    Node,
+    Symbol,
+    Words,
+    names,
+    rebuilt,
+)
+
+EXPRESSION = "expression"
+"""The name that an expression gets which is differentiated as it stands."""
+
+PARAMETERS = frozenset(("W", "w", "b", "theta", "Theta", "beta", "U", "V"))
+
+
+def target_of(node: Node | None, chain: Chain, environment: Environment) -> Derivative | None:
+    """Returns the derivative that a chain is about, also by way of a name defined as one."""
+    if isinstance(node, Derivative):
+        return node
+    for link in chain.links[1:-1]:
+        if isinstance(link.node, Derivative):
+            return link.node
+    if isinstance(node, Symbol):
+        for definition in reversed(environment.definitions.get(node.key, [])):
+            if isinstance(definition.tree, Derivative):
+                return definition.tree
+    return None
+
+
+def with_a_name(target: Derivative, environment: Environment) -> tuple[Derivative, Environment]:
+    """Returns a derivative of a name, where that of an expression is asked for, and what it is."""
+    if key_of(target.of) is not None:
+        return target, environment
+    name = Symbol(target.of.span, EXPRESSION)
+    own = Definition(target.of, environment.at, environment.section)
+    definitions = {**environment.definitions, EXPRESSION: [own]}
+    return replace(target, of=name), replace(environment, definitions=definitions)
+
+
+# ---------------------------------------------------------------- gradients without an index
+
+
+def spelled_out(chain: Chain, environment: Environment) -> list[Chain]:
+    """Returns a chain with ∂f/∂x for ∇f(x); one for each entry where it states several."""
+    links = tuple(replace(k, node=_spelled(k.node, environment)) for k in chain.links)
+    return [*_by_entries(replace(chain, links=links))]
+
+
+def _spelled(node: Node, environment: Environment) -> Node:
+    if isinstance(node, Derivative) and isinstance(node.wrt, Words):
+        return _gradient(node, environment)
+    if isinstance(node, Derivative):
+        return _stroke(node, environment)
+    return rebuilt(node, lambda part: _spelled(part, environment))
+
+
+def _stroke(node: Derivative, environment: Environment) -> Node:
+    """Returns f′(x) for df/dx and d/dx f(x) where f is a function of x alone."""
+    of, wrt = node.of, node.wrt
+    if isinstance(of, Symbol) and _is_function(of, environment):
+        of = Call(of.span, FUNCTIONS.get(of.base, of.base), (wrt,))
+    if not isinstance(of, Call) or of.prime or len(of.arguments) != 1:
+        return node
+    own = environment.functions.get(of.name)
+    others = own and any(
+        n.key not in own.parameters for n in names(own.tree) if isinstance(n, Symbol)
+    )
+    if others or key_of(of.arguments[0]) != key_of(wrt) or key_of(wrt) is None:
+        return node
+    return replace(of, prime=1, span=node.span)
+
+
+def _is_function(name: Symbol, environment: Environment) -> bool:
+    """Whether a letter is a function of one name: f is none after f = q z, or f(x, y) = ...."""
+    if name.base not in _FUNCTIONS or name.sub or name.sup:
+        return False
+    arguments = environment.arguments.get(name.key)
+    return name.key not in environment.definitions if arguments is None else len(arguments) == 1
+
+
+_FUNCTIONS = NAMED | FUNCTIONS.keys()
+
+
+def _gradient(node: Derivative, environment: Environment) -> Node:
+    """Returns ∂f/∂x for ∇f(x), the array of all partial derivatives for ∇f(x, y)."""
+    of = node.of
+    if isinstance(of, Symbol) and of.base in PARAMETERS:
+        return Derivative(node.span, Symbol(of.span, "L"), of)  # ∇W is the gradient by W
+    by: tuple[Node, ...] = ()
+    if isinstance(of, Symbol):
+        by = of.listed or environment.arguments.get(of.key, ())
+    elif isinstance(of, Call):
+        by = of.arguments
+        own = environment.arguments.get(of.name, ())
+        if own and tuple(map(key_of, by)) == tuple(map(key_of, own)):
+            of = Symbol(of.span, of.name)
+    if not by or not all(isinstance(name, Symbol) for name in by):
+        return node
+    partial = [_stroke(Derivative(node.span, of, name), environment) for name in by]
+    if len(partial) == 1:
+        return partial[0]
+    return Array(node.span, (tuple(partial),), flat=True)
+
+
+def _by_entries(chain: Chain) -> Iterator[Chain]:
+    """Yields a chain of arrays that begins with one of names, entry by entry."""
+    entries = [_entries(link.node) for link in chain.links]
+    count = len(entries[0]) if entries else 0
+    named = count > 1 and all(isinstance(n, (Symbol, Derivative)) for n in entries[0])
+    if len(chain.links) < 2 or not named or any(len(e) != count for e in entries):
+        yield chain
+        return
+    for at in range(count):
+        links = (
+            Link(own[at], link.relation, link.text)
+            for link, own in zip(chain.links, entries, strict=True)
+        )
+        yield replace(chain, links=tuple(links))
+
+
+def _entries(node: Node) -> tuple[Node, ...]:
+    if not isinstance(node, Array):
+        return ()
+    return tuple(entry for row in node.rows for entry in row)

@@ -1,0 +1,349 @@
+"""A derivative tried at random points: what a formula gives there, and what differences give."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice, permutations
+
+import numpy as np
+
+from reports.documents import values
+from reports.documents.dimensions import Dimensions, solutions
+from reports.documents.environment import Environment, key_of
+from reports.documents.indices import Definitions, instance, letters, named, whole
+from reports.documents.model import Model
+from reports.documents.points import Draw, is_by_entries, is_parameter
+from reports.documents.readings import BENIGN, LOOSE, Reading
+from reports.documents.targets import EXPRESSION
+from reports.documents.tree import Cases, Derivative, Node, Number, Symbol, names, replaced, walk
+from reports.documents.values import NotEvaluable, Quantity, ShapeClash, Undefined
+
+POINTS = 2
+MOST_LETTERS = 3
+STRICT: tuple[Reading, ...] = tuple(
+    r for r in BENIGN if r.product in {"matrix", "elementwise", "inner"}
+)
+"""Readings where the shapes of all names are known: a product is what it says."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a check of one formula under one choice of definitions found.
+
+    Attributes:
+        passes: whether formula and derivative agree.
+        claimed: the value of the formula; None where its shapes do not conform.
+        true: the derivative.
+        model: the function that was differentiated.
+        target: the derivative, with numbers for its letters.
+        known_shapes: whether the shapes of all names are known.
+        typed: whether they are known from how the names are used.
+        clash: which shapes of the formula do not conform.
+    """
+
+    passes: bool
+    claimed: Quantity | None = None
+    true: Quantity | None = None
+    model: Model | None = None
+    target: Derivative | None = None
+    known_shapes: bool = True
+    typed: bool = False
+    clash: str = ""
+
+
+class Trial:
+    """A derivative under one choice of definitions: claims are tried on the same random points."""
+
+    def __init__(
+        self,
+        target: Derivative,
+        formula: Node,
+        definitions: Definitions,
+        environment: Environment,
+    ) -> None:
+        self._target, self._formula = target, formula
+        self._definitions, self._environment = definitions, environment
+        self._bounds = _assignments(target, formula)
+        self._points: dict[tuple[int, int], list[Point]] = {}
+        self._dimensions = dimensions_of(target, formula, definitions, environment)
+
+    def outcome(self, formula: Node) -> Outcome | None:
+        """Returns whether a formula is the derivative; None: it cannot be decided."""
+        outcome: Outcome | None = None
+        for number, bound in enumerate(self._bounds):
+            at = at_letters(formula, bound)
+            for seed in range(POINTS):
+                outcome = _best(at, self._at(number, seed))
+                if outcome is None or not outcome.passes:
+                    return outcome
+        return outcome
+
+    def holds_at_own_values(self, formula: Node) -> bool:
+        """Whether a formula is right at the values that the document gives."""
+        for bound in self._bounds:
+            target = instance(self._target, bound)
+            free = frozenset(bound)
+            typed = self._dimensions[0] if self._dimensions else None
+            draw = Draw(
+                self._definitions,
+                self._formula,
+                self._environment,
+                0,
+                free,
+                own=True,
+                dimensions=typed,
+            )
+            point = _point(target, draw, self._definitions, BENIGN[0], partly=False)
+            outcome = None if point is None else _judged(at_letters(formula, bound), point)
+            if outcome is None or not outcome.passes:
+                return False
+            if outcome.claimed is None or not np.any(outcome.claimed.value):
+                return False  # 0 = 0 says nothing
+            if not any(self._environment.versions(named(key)) for key in draw.values):
+                return False
+        return bool(self._bounds)
+
+    def _at(self, number: int, seed: int) -> Iterator["Point"]:
+        """Yields the ways to take the derivative at a point, those once taken kept."""
+        known = self._points.setdefault((number, seed), [])
+        yield from known
+        if known:
+            return
+        bound = self._bounds[number]
+        target = instance(self._target, bound)
+        for partly in (False, True):
+            for dimensions in self._dimensions or (None,):
+                for reading in STRICT if dimensions else (*BENIGN, LOOSE):
+                    draw = Draw(
+                        self._definitions,
+                        self._formula,
+                        self._environment,
+                        seed,
+                        frozenset(bound),
+                        dimensions=dimensions,
+                    )
+                    point = _point(target, draw, self._definitions, reading, partly=partly)
+                    if point is not None:
+                        known.append(point)
+                        yield point
+                    if not draw.has_arrays or (point is not None and point.by_entries):
+                        break
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """A derivative taken at random values, under one reading.
+
+    Attributes:
+        model: the function.
+        target: what is differentiated, and by what.
+        draw: the random values.
+        true: the derivative.
+        by_entries: whether arrays are used entry by entry only.
+        is_jacobian: whether it is the derivative of an array.
+        is_explicit: whether the document says on which names the function depends.
+    """
+
+    model: Model
+    target: Derivative
+    draw: Draw
+    true: Quantity
+    by_entries: bool
+    is_jacobian: bool
+    is_explicit: bool
+
+
+def dimensions_of(
+    target: Derivative, formula: Node, definitions: Definitions, environment: Environment
+) -> list[Dimensions]:
+    """Returns the shapes that the definitions leave to the names; () where all are numbers.
+
+    Those under which the formula has the shape of a gradient come first, then those under which it
+    has a shape at all.
+    """
+    equations = [*_equations(target.of, definitions)]
+    gradient = [(target.wrt, formula)] if isinstance(target.wrt, Symbol) else []
+
+    def plainly(symbol: Symbol) -> str | None:
+        kind = environment.kind(symbol)
+        return None if kind == "vector" else kind
+
+    for claimed, also in ((gradient, ()), ([], (formula,)), ([], ())):
+        for known in (environment.kind, plainly):
+            found = solutions([*equations, *claimed], known, also)
+            if found:
+                return found if any(d.has_arrays for d in found) else []
+    return []
+
+
+def _equations(node: Node, definitions: Definitions) -> Iterator[tuple[Node, Node]]:
+    """Yields the names to which a tree leads, each with what it is computed from."""
+    waiting, seen = [node], set[str]()
+    while waiting:
+        for name in names(waiting.pop()):
+            key = key_of(name)
+            if key is None or key in seen or not isinstance(name, Symbol):
+                continue
+            seen.add(key)
+            own = [(n, definitions.trees.get(n.key)) for n in (name, whole(name))]
+            found = [(left, tree) for left, tree in own if tree is not None]
+            for left, right in found or definitions.patterns(name):
+                if left.key == key or left.key not in seen:
+                    seen.add(left.key)
+                    yield left, right
+                    waiting.append(right)
+
+
+def _best(formula: Node, points: Iterator[Point]) -> Outcome | None:
+    found: Outcome | None = None
+    for point in points:
+        now = _judged(formula, point)
+        if now is not None and (found is None or now.passes):
+            found = now
+        if found is not None and found.passes:
+            break
+    return found
+
+
+def _assignments(target: Derivative, formula: Node) -> list[dict[str, int]]:
+    """Returns what the running letters of a derivative stand for: different numbers each.
+
+    Where the formula tells equal indices from others, equal ones are tried too.
+    """
+    free = [*dict.fromkeys(c for n in (target.of, target.wrt) for c in _running(n))]
+    if not free:
+        return [{}]
+    if len(free) > MOST_LETTERS:
+        return []
+    choices = islice(permutations((2, 1, 3), len(free)), 2 if len(free) > 1 else 1)
+    found: list[dict[str, int]] = [dict(zip(free, choice, strict=True)) for choice in choices]
+    if len(free) == 2 and (_deltas(formula, free) or any(_cases(formula))):
+        found.append(dict.fromkeys(free, 2))
+    return found
+
+
+def _running(node: Node) -> tuple[str, ...]:
+    return letters(node) if isinstance(node, Symbol) else ()
+
+
+def _cases(node: Node) -> Iterator[Cases]:
+    return (n for n in walk(node) if isinstance(n, Cases))
+
+
+def _deltas(node: Node, free: Sequence[str]) -> list[Symbol]:
+    """Returns the Kronecker deltas of a formula: δ_ij in a derivative by the index j."""
+    return [
+        n
+        for n in walk(node)
+        if isinstance(n, Symbol)
+        and n.base in {"delta", "ones", "I"}
+        and not n.sup
+        and sorted(letters(n)) == sorted(free)
+    ]
+
+
+def at_letters(formula: Node, bound: dict[str, int]) -> Node:
+    """Returns a formula with numbers in place of the letters that are bound."""
+    for delta in _deltas(formula, [*bound]) if len(bound) == 2 else ():
+        equal = float(len(set(bound.values())) == 1)
+        one = Number(delta.span, str(int(equal)), equal, 0.0, 1)
+        formula = replaced(formula, delta, one)
+    return instance(formula, bound)
+
+
+def _point(
+    target: Node, draw: Draw, definitions: Definitions, reading: Reading, *, partly: bool
+) -> Point | None:
+    """Returns a derivative at random values; None where it cannot be taken, or is nothing.
+
+    Partly: what the definition of the numerator names is held, as partial derivatives are meant
+    where several time steps share a weight.
+    """
+    if not isinstance(target, Derivative):
+        return None
+    model = Model(definitions, draw, draw.environment, {}, reading)
+    key = key_of(target.wrt) or ""
+    if not model.depends(target.of, key):
+        return None
+    try:
+        at = model.at(target.wrt)
+        if partly:
+            model.fixed |= _held(model, target, key)
+        of = model.value(target.of)
+        true = model.derivative(model.along(target), at)
+    except (NotEvaluable, ShapeClash, Undefined, RecursionError):
+        return None
+    if not np.any(true.value):
+        return None
+    by_entries = is_by_entries(model.trees(target.of), draw.arrays)
+    of_key, environment = key_of(target.of) or "", draw.environment
+    arguments = {key_of(name) for name in environment.arguments.get(of_key, ())}
+    explicit = of_key == EXPRESSION or key in arguments
+    return Point(model, target, draw, true, by_entries, bool(of.shape), explicit)
+
+
+def _judged(formula: Node, point: Point) -> Outcome | None:
+    """Returns whether a formula and the derivative agree at a point; None: it says nothing."""
+    model, true, draw = point.model, point.true, point.draw
+    key = key_of(point.target.wrt) or ""
+    if key_of(formula) == key_of(point.target):
+        return None
+    known = set(draw.values)
+    claimed, clash = None, ""
+    try:
+        claimed = model.value(formula)
+    except ShapeClash as problem:
+        clash = str(problem)
+    except (NotEvaluable, Undefined, RecursionError):
+        return None
+    if set(draw.values) - known:
+        return None  # the formula uses what the function does not
+    shaped = not draw.guessed
+    if claimed is not None and not (true.shape or claimed.shape or draw.has_arrays):
+        shaped = True
+    shaped = shaped or (point.by_entries and is_by_entries((formula,), draw.arrays))
+    own = {key, whole(named(key)).key}
+    free = [k for k in draw.values if k not in own | draw.counts]
+    complete = shaped and all(is_parameter(k, explicit=point.is_explicit) for k in free)
+    agrees = claimed is not None and _agrees(claimed, true, is_jacobian=point.is_jacobian)
+    if not agrees and not complete:
+        return None
+    if clash and (not draw.is_typed or _has_jacobians(formula, model)):
+        return None
+    known_shapes = draw.is_typed or all(
+        draw.environment.versions(named(k)) for k, q in draw.values.items() if q.shape
+    )
+    return Outcome(agrees, claimed, true, model, point.target, known_shapes, draw.is_typed, clash)
+
+
+def _has_jacobians(formula: Node, model: Model) -> bool:
+    """Whether derivatives of arrays stand in a formula: documents differ in how they stand."""
+    try:
+        return any(
+            isinstance(n, Derivative) and bool(model.value(n.of).shape) for n in walk(formula)
+        )
+    except (NotEvaluable, ShapeClash, Undefined, RecursionError):
+        return True
+
+
+def _held(model: Model, target: Derivative, key: str) -> dict[str, Quantity]:
+    tree = model.definitions.of(target.of) if isinstance(target.of, Symbol) else None
+    named = [] if tree is None else names(tree)
+    return {k: model.value(n) for n in named if (k := key_of(n)) and k != key}
+
+
+def _agrees(claimed: Quantity, true: Quantity, *, is_jacobian: bool) -> bool:
+    """Whether two derivatives agree; a Jacobian may stand either way, or as its diagonal."""
+    forms = [claimed]
+    if is_jacobian and claimed.value.ndim == 2:
+        forms.append(values.transposed(claimed))
+        diagonal = np.diag(claimed.value)
+        if true.is_vector and np.array_equal(claimed.value, np.diag(diagonal)):
+            forms.append(values.quantity(diagonal))
+    if claimed.shape == ():
+        return bool(np.allclose(true.value, claimed.value, rtol=1e-6))
+    scale = max(1e-6, float(np.abs(true.value).max(initial=0)))
+    return any(
+        np.allclose(values.flat(form), values.flat(true), rtol=1e-6, atol=1e-8 * scale)
+        for form in forms
+        if values.same_shape(form, true)
+    )
