@@ -8,9 +8,16 @@ import numpy as np
 
 from gradcheck import backends
 from gradcheck.comparison import FAIL_BARS, ON_KINK, UNRESOLVED
+from gradcheck.edges import HELD, seen_from_inside
 from gradcheck.evaluation import BudgetSpent
 from gradcheck.exact import exactly_located
-from gradcheck.findings import joint_finding, located_finding, probe_finding, ties_finding
+from gradcheck.findings import (
+    edge_finding,
+    joint_finding,
+    located_finding,
+    probe_finding,
+    ties_finding,
+)
 from gradcheck.localisation import (
     MOST_KINKED,
     MOST_SCREENED,
@@ -20,7 +27,7 @@ from gradcheck.localisation import (
 )
 from gradcheck.measurement import COARSE, Measurement, Probed
 from gradcheck.mixtures import are_mixed, is_between, is_mixed
-from gradcheck.probes import Probe, scale
+from gradcheck.probes import Probe, scale, tangent
 from gradcheck.scales import length
 from gradcheck.verdict import JOINT, Comparison, Finding
 
@@ -86,7 +93,10 @@ def summed(
             chosen = parts[0]
         elif any(p.on_kink for p in own):
             finding = _on_kink(m, name, next(p for p in own if p.on_kink))
-        comparisons.append(_decided(row_of(m, name, chosen), finding))
+        row = _decided(row_of(m, name, chosen), finding)
+        if row.status == "pass" and m.edges.get(name) is not None:
+            row, finding = _at_edges(m, name, row)
+        comparisons.append(row)
         findings += [finding] if isinstance(finding, Finding) else []
     joint = [p for p in probed if len(p.probe.primals) > 1]
     if joint and not findings:
@@ -98,6 +108,20 @@ def summed(
         if wrong is not None or chosen.outcome.status == "pass":
             comparisons.append(row_of(m, JOINT, chosen))
     return comparisons, findings
+
+
+def _at_edges(m: Measurement, name: str, row: Comparison) -> tuple[Comparison, Finding | None]:
+    """Looks at entries at the edge of the domain from inside, the others being right."""
+    mask = m.edges[name]
+    assert mask is not None
+    v = np.where(mask, np.abs(tangent(m.audited.evaluator.subject.point, (name,), m.rng)[name]), 0)
+    line = m.line({name: v})
+    seen = [seen_from_inside(line, k) for k in range(len(line.gradients))]
+    if "wrong" in seen:
+        return replace(row, status="fail", resolution=None), edge_finding(name, int(mask.sum()))
+    if "open" in seen:
+        return replace(row, status="inconclusive", resolution=None, reason=HELD), None
+    return row, None
 
 
 def _is_wrong_jointly(m: Measurement, probed: Probed) -> bool:
