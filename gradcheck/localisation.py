@@ -7,6 +7,7 @@ entries; where more blocks disagree than can be followed, a random sample of the
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -33,6 +34,9 @@ entries share no output."""
 SCREEN_SLACK = 2.0**-12
 """Curvature changes the slope of a smooth function by a millionth over such a step; what is off by
 less than this share is found by the ladder, not here."""
+
+CENTRAL_SLACK = 2.0**-24
+"""The mean of the two slopes is off by a third derivative times 2^-40, and by rounding."""
 
 NATURAL_ULPS = 2.0**16
 """What differences see of a quantised sum between its steps: 2^9 ulps at the ladder's first step,
@@ -186,13 +190,13 @@ def screened(
         return None
     slopes = _one_by_one(line, primal, k) if groups is None else slopes_of(line, primal, k, groups)
     noise = slopes.noise + _rounding(line, primal, k).ravel()
-    slack = noise + SCREEN_SLACK * (np.abs(claimed.ravel()) + slopes.moved)
-    seen = Screened(slopes, slack)
+    seen = Screened(slopes, noise, np.abs(claimed.ravel()) + slopes.moved)
     entries = np.flatnonzero(seen.off)
     looked_at = entries
     most = MOST_KINKED if groups is None else MOST_BLOCKS
     if entries.size > most:
-        looked_at = rng.choice(entries, most, replace=False)
+        worst, rest = np.split(entries[np.argsort(-seen.error[entries])], [most // 2])
+        looked_at = np.concatenate([worst, rng.choice(rest, most - most // 2, replace=False)])
     rest = np.setdiff1d(entries, looked_at)
     told = np.setdiff1d(np.arange(claimed.size), rest)
     found = _entries(line, primal, k, looked_at, seen=told)
@@ -207,17 +211,41 @@ class Screened:
 
     Attributes:
         slopes: the slopes, the claim subtracted.
-        slack: the bar of their errors.
+        noise: the bar of rounding on them.
+        sizes: how large the slopes and the claims are.
     """
 
     slopes: Slopes
-    slack: np.ndarray
+    noise: np.ndarray
+    sizes: np.ndarray
+
+    @cached_property
+    def slack(self) -> np.ndarray:
+        """The bar of the one-sided slopes."""
+        return self.noise + SCREEN_SLACK * self.sizes
+
+    @cached_property
+    def fine(self) -> np.ndarray:
+        """The bar of their mean: of a smooth function it has no error of the first order."""
+        return self.noise + CENTRAL_SLACK * self.sizes
+
+    @cached_property
+    def kinked(self) -> np.ndarray:
+        """Which entries are on kinks."""
+        return self.slopes.high - self.slopes.low > 2 * self.slack
+
+    @property
+    def error(self) -> np.ndarray:
+        """How far claims are from what is right; first those that are not on kinks."""
+        error = np.nan_to_num(np.maximum(self.slopes.low, -self.slopes.high), nan=0.0)
+        return np.where(self.kinked, error - np.max(error, initial=0.0), error)
 
     @property
     def off(self) -> np.ndarray:
-        """Which claims are not between the slopes; and those of which nothing is seen."""
+        """Which claims are not between the slopes, or not their mean; and what is not seen."""
         low, high = self.slopes.low - self.slack, self.slopes.high + self.slack
-        return ~((low <= 0.0) & (high >= 0.0))
+        mean = np.abs(self.slopes.low + self.slopes.high) / 2
+        return ~((low <= 0.0) & (high >= 0.0) & (self.kinked | (mean <= FAIL_BARS * self.fine)))
 
     def told(self, found: Located, wrong: np.ndarray, looked_at: np.ndarray) -> Located:
         """Returns what is found of entries that were looked at, with what is seen of the others.
@@ -228,16 +256,19 @@ class Screened:
             looked_at: the entries that were.
         """
         shape, claimed = found.claimed.shape, found.claimed.ravel()
-        kinked = self.slopes.high - self.slopes.low > 2 * self.slack
         low, high = claimed + self.slopes.low, claimed + self.slopes.high
         central = claimed + np.nan_to_num(self.slopes.low + self.slopes.high) / 2
-        arrays = [a.ravel().copy() for a in (found.true, found.bar, found.low, found.high)]
         nearest = np.clip(claimed, low - self.slack, high + self.slack)
-        for array, values in zip(arrays, (nearest, self.slack, low, high), strict=True):
+        bar = np.where(self.kinked, self.slack, self.fine)
+        arrays = [a.ravel().copy() for a in (found.true, found.bar, found.low, found.high)]
+        true = np.where(self.kinked, nearest, central)
+        low, high = (np.where(self.kinked, side, central) for side in (low, high))
+        for array, values in zip(arrays, (true, bar, low, high), strict=True):
             array[wrong] = values[wrong]
         passed = np.ones(claimed.size, dtype=bool)
         passed[looked_at] = passed[wrong] = False
         arrays[1][passed] = self.slack[passed]
+        kinked = self.kinked.copy()
         central[looked_at] = found.central.flat[looked_at]
         kinked[looked_at] = found.kinked.flat[looked_at]
         true, bar, low, high, kinked, central = (

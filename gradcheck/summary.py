@@ -9,7 +9,7 @@ import numpy as np
 from gradcheck import backends
 from gradcheck.comparison import FAIL_BARS, ON_KINK, UNRESOLVED
 from gradcheck.edges import HELD, seen_from_inside
-from gradcheck.evaluation import BudgetSpent
+from gradcheck.evaluation import FLOAT64_BITS, BudgetSpent
 from gradcheck.exact import exactly_located
 from gradcheck.findings import (
     edge_finding,
@@ -19,6 +19,7 @@ from gradcheck.findings import (
     ties_finding,
 )
 from gradcheck.localisation import (
+    MOST_ENTRIES,
     MOST_KINKED,
     MOST_SCREENED,
     Located,
@@ -276,7 +277,8 @@ def _finding(m: Measurement, name: str, probed: Probed) -> Finding | Literal[Fal
     if unsure and not _repeats(m, probed.probe):
         return None
     try:
-        found = located(probed.line, name, k, m.rng, among=probed.probe.part)
+        found = _large(m, name, probed, k)
+        found = found or located(probed.line, name, k, m.rng, among=probed.probe.part)
     except BudgetSpent:
         return _probe_finding(m, name, probed)
     if found.indices and are_mixed(m, found, k):
@@ -286,6 +288,16 @@ def _finding(m: Measurement, name: str, probed: Probed) -> Finding | Literal[Fal
     if not unsure and not _repeats(m, probed.probe):
         return None
     return not is_mixed(m, probed, k) and _probe_finding(m, name, probed)
+
+
+def _large(m: Measurement, name: str, probed: Probed, k: int) -> Located | None:
+    """Looks at all entries of a large primal at once, where they share no output."""
+    size = probed.line.gradients[k][name].size
+    fine = m.evaluator_of((name,)).bits == FLOAT64_BITS and not m.evaluator_of((name,)).stepped
+    if size <= MOST_ENTRIES or probed.probe.part is not None or not fine:
+        return None
+    found = screened(probed.line, name, k, m.rng, most=0)
+    return found if found is not None and found.indices and not found.drawn else None
 
 
 def _probe_finding(m: Measurement, name: str, probed: Probed) -> Finding:

@@ -96,3 +96,22 @@ def test_thousands_of_entries_on_kinks_are_each_looked_at(name, size, dtype, see
         off = claim(np.ones(size), x) - (x > 0)
         wrong = np.flatnonzero((np.abs(off - 0.5) > 0.5) | ((x > 0) & (off != 0)))
         assert sorted(i for (i,) in verdict.findings[0].indices) == wrong.tolist()
+
+
+SPOILT = {
+    "a share of entries": lambda slope, x: np.where(x < -1.0, slope / 2, slope),
+    "another slope": lambda slope, x: 1 - np.tanh(x),
+    "a hundred thousandth": lambda slope, x: slope * (1 + 1e-5),
+    "two exchanged": lambda slope, x: slope[np.r_[1, 0, 2 : x.size]],
+}
+
+
+@pytest.mark.parametrize("name", SPOILT)
+@settings(max_examples=3)
+@given(seed=SEEDS)
+def test_all_wrong_entries_of_a_large_elementwise_function_are_named(name, seed):
+    x = np.random.default_rng(seed).uniform(0.3, 2.0, 5000) * np.resize([1.0, -1.0], 5000)
+    claimed = SPOILT[name](1 - np.tanh(x) ** 2, x)
+    verdict = gradcheck.check(np.tanh, x, vjp=lambda u, x: u * claimed, seed=seed)
+    wrong = np.flatnonzero(claimed != 1 - np.tanh(x) ** 2)
+    assert sorted(i for (i,) in verdict.findings[0].indices) == wrong.tolist(), str(verdict)
