@@ -1,0 +1,38 @@
+"""What is right in one reading is not accused; with a mistake in it, it is wrong in all of them."""
+
+import pytest
+
+from reports.documents import audit_text
+
+BINARY = r"$$L = -(y \log p + (1 - y)\log(1 - p))$$"
+ROWS = r"$$y = \begin{pmatrix} 1 & 0 \end{pmatrix}$$ "
+COLUMNS = r"$$p = \begin{pmatrix} 0.7 \\ 0.2 \end{pmatrix}$$ "
+WRONG_SUM = r"$z_1 = 0.5$, $z_3 = -0.7$, $a = 0.6$, $$z_2 = a - 0.6 = 0.4$$ "
+
+# a document with a gap, what is right there, what is wrong
+READINGS = [
+    # signs alone between figures in brackets: a list or a sum
+    (r"$$\frac{\partial J}{\partial b} = \frac23\left[-1.3333 -2.0333 -1.7333\right] = {}$$",
+     "-3.3999", "-3.8999"),
+    (r"$$u = \frac12 [-0.2 -0.6] = {}$$", "-0.4", "-0.6"),
+    (r"梯度为 $$v = \frac13 [-1.2 -0.6 -0.3] = \frac13 ({}) = -0.7$$", "-2.1", "-2.7"),
+    (r"$$v = \frac13 (-2.1) = \frac13 [-1.2 {} -0.3] = -0.7$$", "-0.6", "-0.9"),
+    (r"$$q = 2 [1.5 -0.5] = {}$$", "[3 -1]", "[3 1]"),
+    # letters that are arrays elsewhere
+    (ROWS + COLUMNS + "\n## 单个样本\n" + BINARY + r"$$\frac{\partial L}{\partial p} = {}$$",
+     r"-\frac yp + \frac{1 - y}{1 - p}", r"\frac yp + \frac{1 - y}{1 - p}"),
+    (ROWS + r"$X = \begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix}$, "
+     r"$w = \begin{pmatrix} 0.2 \\ 0.4 \end{pmatrix}$ $$z = Xw$$ $$p = \sigma(z)$$" + BINARY
+     + r"$$\frac{\partial L}{\partial z} = {}$$", "p - y", "p + y"),
+    # what follows from a mistake told before, with the right value in its place
+    (WRONG_SUM + r"$$\sum_k e^{z_k} = e^{0.5} + e^{{}} + e^{-0.7} = 3.1453$$", "0", "0.3"),
+    (WRONG_SUM + r"$$s = \sum_k z_k^2 = {}$$", "0.74", "0.64"),
+    (WRONG_SUM + r"总和 $$s = \sum_{k=1}^3 z_k = 0.5 + {} - 0.7 = -0.2$$", "0", "0.3"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "right", "wrong"), READINGS)
+def test_only_what_is_wrong_in_every_reading_is_accused(text, right, wrong):
+    told_before = int(text.startswith(WRONG_SUM))
+    assert len(audit_text(text.replace("{}", right)).flagged) == told_before
+    assert len(audit_text(text.replace("{}", wrong)).flagged) > told_before
