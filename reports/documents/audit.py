@@ -224,7 +224,11 @@ class _Reader:
         if wrong:
             self._correct(chain, wrong)
             return Judged(wrong)
-        return judged if judged.claims or not derived else Judged(tuple(derived[-1:]))
+        if judged.claims or not derived:
+            return judged
+        last = derived[-1]
+        unchecked = last.verdict == "not checked"
+        return Judged(reason=last.explanation) if unchecked else Judged((last,))
 
     def _correct(self, chain: Chain, wrong: Sequence[Claim]) -> None:
         """Remembers what is right in the place of a wrong statement: others follow from it."""

@@ -118,6 +118,7 @@ class Environment:
 
     entries: dict[str, list[Entry]] = field(default_factory=dict)
     definitions: dict[str, list[Definition]] = field(default_factory=dict)
+    readings: dict[str, tuple[Node, ...]] = field(default_factory=dict)
     functions: dict[str, Function] = field(default_factory=dict)
     arguments: dict[str, tuple[Symbol, ...]] = field(default_factory=dict)
     activations: tuple[str, ...] = ("sigmoid",)

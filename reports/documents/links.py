@@ -119,11 +119,13 @@ def pairs(chain: Chain, environment: Environment) -> Iterator[Pair]:
 def with_corrections(pair: Pair, environment: Environment) -> Pair:
     """Returns the agreement with right values in place of those found wrong, where there is one.
 
-    Where a right value is not known, a disagreement is not certain.
+    Where a right value is not known, other figures that are put in may rest on it.
     """
     again = with_right_values(pair, environment)
     if again.agreement != "no":
         return again
+    if literal(pair.right.node):
+        return pair
     known = all(entry.right is not None for entry in environment.wrong_in(pair.left.node))
     return pair if known else replace(pair, certain=False)
 

@@ -79,9 +79,9 @@ class Trial:
         Nothing in it or in the definitions is an array then by how it is written: letters that are
         arrays elsewhere are used for one sample.
         """
-        key = key_of(self._target.wrt) or ""
-        held = {key: values.quantity(0.0)}
-        model = Model(self._definitions, lambda node: None, self._environment, held)
+        key = key_of(self._target.wrt)
+        inner = Definitions({k: tree for k, tree in self._definitions.items() if k != key})
+        model = Model(inner, lambda node: None, self._environment)
         trees = [*model.trees(self._target.of), formula]
         parts = [part for tree in (*trees, self._target.wrt) for part in walk(tree)]
         used = [part for part in parts if isinstance(part, Symbol)]
@@ -91,8 +91,8 @@ class Trial:
             return False
         numbers = Dimensions({symbol.key: () for symbol in used})
         for seed in range(POINTS):
-            draw = Draw(self._definitions, formula, self._environment, seed, dimensions=numbers)
-            point = _point(self._target, draw, self._definitions, BENIGN[0], partly=False)
+            draw = Draw(inner, formula, self._environment, seed, dimensions=numbers)
+            point = _point(self._target, draw, inner, BENIGN[0], partly=False)
             outcome = None if point is None else _judged(formula, point)
             if outcome is None or not outcome.passes:
                 return False

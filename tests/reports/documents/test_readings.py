@@ -7,6 +7,17 @@ from reports.documents import audit_text
 BINARY = r"$$L = -(y \log p + (1 - y)\log(1 - p))$$"
 ROWS = r"$$y = \begin{pmatrix} 1 & 0 \end{pmatrix}$$ "
 COLUMNS = r"$$p = \begin{pmatrix} 0.7 \\ 0.2 \end{pmatrix}$$ "
+NORMALISED = r"""$N = 4$, $x_1 = 1$, $x_2 = 3$, $x_3 = 4$, $x_4 = 8$.
+$$\mu = \frac1N\sum_{i=1}^N x_i = 4$$
+$$\sigma^2 = \frac1N\sum_{i=1}^N (x_i - \mu)^2 = 6.5$$ """
+OUTPUT = r"""$$\hat x_i = \frac{x_i - \mu}{\sigma}$$ $$y_i = \gamma\hat x_i + \beta$$
+$$\frac{\partial L}{\partial\hat x_i} = \gamma\frac{\partial L}{\partial y_i}$$ """
+BY_INPUT = r"$$\frac{\partial L}{\partial x_i} = {}$$"
+NORM_GRADIENT = r"""\frac{1}{N\sigma}\left(N\frac{\partial L}{\partial\hat x_i}
+- \sum_{j=1}^N\frac{\partial L}{\partial\hat x_j}
+- \hat x_i\sum_{j=1}^N\frac{\partial L}{\partial\hat x_j}\hat x_j\right)"""
+NEURON = r"$w = 0.4$, $x = 0.8$, $t = 1$. $$a = w x = 0.4 \cdot 0.8 = 0.32$$ "
+MORE = r"$$L = \frac12 (c - t)^2 + \frac12 a^2$$ "
 WRONG_SUM = r"$z_1 = 0.5$, $z_3 = -0.7$, $a = 0.6$, $$z_2 = a - 0.6 = 0.4$$ "
 
 # a document with a gap, what is right there, what is wrong
@@ -24,6 +35,18 @@ READINGS = [
     (ROWS + r"$X = \begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix}$, "
      r"$w = \begin{pmatrix} 0.2 \\ 0.4 \end{pmatrix}$ $$z = Xw$$ $$p = \sigma(z)$$" + BINARY
      + r"$$\frac{\partial L}{\partial z} = {}$$", "p - y", "p + y"),
+    (r"$X = \begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix}$, "
+     r"$w = \begin{pmatrix} 0.2 \\ 0.4 \end{pmatrix}$ $$z = Xw$$ $$p = \sigma(z)$$"
+     r"$$\frac{\partial p}{\partial z} = {}$$", "p (1 - p)", "p (1 + p)"),
+    # figures that are values of other names
+    (NORMALISED + r"$$\sigma = \sqrt{6.5} = 2.5495$$" + OUTPUT + BY_INPUT,
+     NORM_GRADIENT, NORM_GRADIENT.replace(r"- \hat x_i", r"+ \hat x_i")),
+    (NORMALISED + r"标准差 $$\sigma = 2.5495$$" + OUTPUT + BY_INPUT,
+     NORM_GRADIENT, NORM_GRADIENT.replace(r"- \hat x_i", r"+ \hat x_i")),
+    (NEURON + r"$$c = \tanh(0.32) = 0.3095$$" + MORE + r"$$\frac{\partial L}{\partial w} = {}$$",
+     "((c - t)(1 - c^2) + a) x", "((c - t)(1 + c^2) + a) x"),
+    (NEURON + r"$$c = \tanh(0.32) = 0.3095$$" + MORE + r"$$\frac{\partial L}{\partial w} = {}$$",
+     "-0.2435", "-0.3493"),
     # what follows from a mistake told before, with the right value in its place
     (WRONG_SUM + r"$$\sum_k e^{z_k} = e^{0.5} + e^{{}} + e^{-0.7} = 3.1453$$", "0", "0.3"),
     (WRONG_SUM + r"$$s = \sum_k z_k^2 = {}$$", "0.74", "0.64"),
