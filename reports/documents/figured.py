@@ -5,6 +5,7 @@ differentiated through it depends on them. An accusation must hold under each su
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice, product
 from math import prod
 
@@ -22,6 +23,7 @@ from reports.documents.tree import (
     Number,
     Power,
     Symbol,
+    Times,
     children,
     literal,
     names,
@@ -65,6 +67,14 @@ def _put_in(tree: Node, figures: Sequence[Number], by: Sequence[Node]) -> Node:
     for figure, name in zip(figures, by, strict=True):
         tree = replaced(tree, figure, name)
     return tree
+
+
+def _square(name: Node) -> tuple[Node, ...] | None:
+    """Returns σ · σ for a name σ² that nothing defines."""
+    if not isinstance(name, Symbol) or not name.base.endswith("²"):
+        return None
+    root = replace(name, base=name.base.rstrip("²"))
+    return (Times(name.span, root, root, "juxtaposed"),)
 
 
 def _root(tree: Node, key: str, environment: Environment) -> Iterator[Node]:
@@ -141,7 +151,7 @@ def figured(
                 continue
             seen.add(key)
             own = [*definitions.leading(name)]
-            read = environment.readings.get(key)
+            read = environment.readings.get(key, None if own else _square(name))
             if read is not None and not own and not read:
                 return [], key
             if read:

@@ -18,6 +18,8 @@ NORM_GRADIENT = r"""\frac{1}{N\sigma}\left(N\frac{\partial L}{\partial\hat x_i}
 - \hat x_i\sum_{j=1}^N\frac{\partial L}{\partial\hat x_j}\hat x_j\right)"""
 NEURON = r"$w = 0.4$, $x = 0.8$, $t = 1$. $$a = w x = 0.4 \cdot 0.8 = 0.32$$ "
 MORE = r"$$L = \frac12 (c - t)^2 + \frac12 a^2$$ "
+GAUSSIAN = r"""设 $\mu = 0.5$,$\sigma = 0.8$。
+$$D = \frac12(\mu^2 + \sigma^2 - \ln\sigma^2 - 1) + \frac12\sigma$$ """
 WRONG_SUM = r"$z_1 = 0.5$, $z_3 = -0.7$, $a = 0.6$, $$z_2 = a - 0.6 = 0.4$$ "
 
 # a document with a gap, what is right there, what is wrong
@@ -47,6 +49,14 @@ READINGS = [
      "((c - t)(1 - c^2) + a) x", "((c - t)(1 + c^2) + a) x"),
     (NEURON + r"$$c = \tanh(0.32) = 0.3095$$" + MORE + r"$$\frac{\partial L}{\partial w} = {}$$",
      "-0.2435", "-0.3493"),
+    (GAUSSIAN + r"取 $\sigma^2 = 0.64$。$$\frac{\partial D}{\partial\sigma} = {}$$",
+     r"\sigma - \frac1\sigma + \frac12", r"\sigma + \frac1\sigma + \frac12"),
+    (GAUSSIAN + r"$\sigma^2 = 0.64$。$$\frac{\partial D}{\partial\sigma} = {}$$", "0.05", "0.45"),
+    # letters of functions that depend on several names
+    (r"$x = 2$, $y = 3$, $q = 1.2$. $$\frac{\partial f}{\partial q} = \frac2q = 1.6667$$"
+     r"$$\frac{\partial f}{\partial y} = 1.6667\cdot\frac{4}{25} = {}$$", "0.2667", "0.4167"),
+    (r"$x = 2$, $q = 1.2$, $f = \ln(1.44) = 0.3646$. "
+     r"$$\frac{\partial f}{\partial q} = \frac2q = {}$$", "1.6667", "2.4"),
     # what follows from a mistake told before, with the right value in its place
     (WRONG_SUM + r"$$\sum_k e^{z_k} = e^{0.5} + e^{{}} + e^{-0.7} = 3.1453$$", "0", "0.3"),
     (WRONG_SUM + r"$$s = \sum_k z_k^2 = {}$$", "0.74", "0.64"),
