@@ -17,7 +17,7 @@ from gradcheck.contract.agreement import blur
 from gradcheck.contract.audited import is_far
 from gradcheck.errors import EvaluationError
 from gradcheck.evaluation import BudgetSpent, Evaluator, flat
-from gradcheck.noise import FLOAT32_BITS, LOW_BITS, jittered, ulp_of_primals
+from gradcheck.noise import FLOAT32_BITS, LOW_BITS, scaled, ulp_of_primals
 from gradcheck.oracles.finite_difference import Line
 from gradcheck.scales import scale, seen_through
 from gradcheck.structure import entry
@@ -180,8 +180,12 @@ def computes_wide(wide: Audit, rng: np.random.Generator) -> bool:
     """
     u, point = wide.cotangents[0], wide.point
     d = {n: NUDGE * w * rng.uniform(-1.0, 1.0, w.shape) for n, w in u.items()}
-    there, v = jittered(wide.evaluator, NUDGE_ULPS, rng, alike=True)
-    here = {n: backends.of(x).step(x, -1.0, v[n]) for n, x in point.items()}
+    # Zeros stay: a claim that is special there jumps, and that is no rounding.
+    there = scaled(wide.evaluator, NUDGE_ULPS * wide.evaluator.claim_eps, rng)
+    here = {
+        n: backends.of(x).step(x, -1.0, backends.of(x).values(there[n]) - backends.of(x).values(x))
+        for n, x in point.items()
+    }
     try:
         ahead, behind = (
             wide.pulled(wide.y_bar({n: w + sign * d[n] for n, w in u.items()}), at)

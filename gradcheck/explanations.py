@@ -1,20 +1,33 @@
 """From "these entries are wrong" to what the mistake is: the diagnosis in words, and its repair."""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from gradcheck import backends
 from gradcheck.comparison import FAIL_BARS
-from gradcheck.diagnosis import SUREST, UNKNOWN, Diagnosis, Evidence, described, diagnosed, patterns
+from gradcheck.diagnosis import (
+    SUREST,
+    UNKNOWN,
+    VAGUE,
+    Diagnosis,
+    Evidence,
+    described,
+    diagnosed,
+    patterns,
+)
 from gradcheck.evaluation import BudgetSpent
 from gradcheck.findings import located_finding
 from gradcheck.jacobian import through_outputs
 from gradcheck.localisation import Located, completed
 from gradcheck.measurement import Measurement
+from gradcheck.steps import by_steps
 from gradcheck.verdict import Finding
+
+WHOLE = ("sign", "known factor", "constant factor", "nearly right", "zero")
+"""Kinds that say the same of the whole gradient: no step says more."""
 
 PATTERNS_TRIED = 3
 """Where a sample was drawn, so many patterns are tried for all that is wrong."""
@@ -31,10 +44,24 @@ STRAIGHT_THROUGH = (
 )
 
 
+@dataclass(frozen=True, eq=False)
+class Told:
+    """A finding with what is known of it so far."""
+
+    finding: Finding
+    found: Located
+    k: int
+    evidence: Evidence
+    diagnosis: Diagnosis
+
+
 def explained(
     m: Measurement, findings: Sequence[Finding], located: Mapping[str, tuple[Located, int]]
 ) -> list[Finding]:
     """Returns the findings with what the mistake is, where their primals were located.
+
+    What the values of the gradient do not explain is looked for in the steps of the function, then
+    in the gradient of each output by itself.
 
     Args:
         m: the measurement, for what the subject offers to compare with.
@@ -42,20 +69,48 @@ def explained(
         located: where, and through which cotangent, by primal.
     """
     wrong = {finding.primal for finding in findings} | set(located)
-    return [
-        _explained(m, finding, located, wrong)
+    told = [
+        _told(m, finding, located, wrong)
         if finding.primal in located and finding.kind == "value"
         else finding
         for finding in findings
     ]
+    open_ = {t.found.primal: t.k for t in told if isinstance(t, Told) and _is_open(t.diagnosis)}
+    known = by_steps(m, open_)
+    return [_worded(_closed(m, one, known)) if isinstance(one, Told) else one for one in told]
 
 
-def _explained(
+def _is_open(diagnosis: Diagnosis) -> bool:
+    """Whether a diagnosis leaves open what was done."""
+    if diagnosis.kind in WHOLE:
+        return False
+    return diagnosis.kind == UNKNOWN or diagnosis.confidence <= VAGUE
+
+
+def _closed(m: Measurement, told: Told, known: Mapping[str, Diagnosis]) -> Told:
+    """Returns the best diagnosis that can be had."""
+    before, primal = told.diagnosis, told.found.primal
+    if primal in known and known[primal].confidence > before.confidence:
+        others = ((before.kind, before.confidence),) if before.kind != UNKNOWN else ()
+        found = replace(
+            known[primal],
+            where=before.where,
+            repair=before.repair,
+            alternatives=(*others, *before.alternatives),
+        )
+        return replace(told, diagnosis=found)
+    if before.kind != UNKNOWN:
+        return told
+    found = _through_outputs(m, told.found, told.k, told.evidence)
+    return told if found is None else replace(told, diagnosis=found)
+
+
+def _told(
     m: Measurement,
     finding: Finding,
     located: Mapping[str, tuple[Located, int]],
     wrong: Container[str | None],
-) -> Finding:
+) -> Told | Finding:
     assert finding.primal is not None
     found, k = located[finding.primal]
     if m.evaluator_of((finding.primal,)).stepped and not np.any(found.true[found.wrong]):
@@ -69,11 +124,14 @@ def _explained(
         evidence = _evidence(m, found, k, located, wrong)
     on_kinks = bool(found.kinked[found.wrong].all())
     diagnosis = _outside(evidence) if on_kinks else diagnosed(_off_kinks(evidence, found))
-    if diagnosis.kind == UNKNOWN:
-        diagnosis = _through_outputs(m, found, k, evidence) or diagnosis
-    told = diagnosis.kind != UNKNOWN
+    return Told(finding, found, k, evidence, diagnosis)
+
+
+def _worded(told: Told) -> Finding:
+    """Returns a finding that says what the mistake is, and what to do about it."""
+    finding, diagnosis = told.finding, told.diagnosis
     words = diagnosis.words if diagnosis.kind != OUTSIDE else f"{diagnosis.where}; {USUAL_ON_KINK}"
-    repair = _verified(diagnosis, found)
+    repair = _verified(diagnosis, told.found)
     if repair:
         words += f"{'' if words.endswith('?') else '.'} Repair: {repair} (then it passes)"
     return replace(
@@ -83,7 +141,7 @@ def _explained(
         parameters=_plain(diagnosis.parameters),
         where=diagnosis.where,
         repair=repair,
-        confidence=diagnosis.confidence if told else None,
+        confidence=diagnosis.confidence if diagnosis.kind != UNKNOWN else None,
         alternatives=diagnosis.alternatives,
     )
 
@@ -97,6 +155,8 @@ def _evidence(
 ) -> Evidence:
     """Returns what is known of a primal, and what the subject offers besides."""
     subject = m.audited.evaluator.subject
+    primal = subject.point[found.primal]
+    is_complex = backends.of(primal).is_complex(primal)
     inputs = {**subject.constants, **subject.point}
     called = output_names(m.audited.outputs, inputs)
     outputs = {called[n]: y for n, y in m.audited.outputs.items()}
@@ -109,6 +169,7 @@ def _evidence(
         true=found.true,
         bar=found.bar,
         seen=found.seen & np.isfinite(found.bar) & np.isfinite(found.claimed),
+        parts=(found.claimed.ndim - 1,) if is_complex else (),
         quantities={**quantities, **cotangents},
         outputs=tuple(outputs),
         cotangents=tuple(cotangents),
@@ -162,7 +223,7 @@ def _outside(evidence: Evidence) -> Diagnosis:
 
 def _off_kinks(evidence: Evidence, found: Located) -> Evidence:
     """Returns the evidence of the entries that have one derivative."""
-    return replace(evidence, seen=evidence.seen & ~(found.kinked & found.wrong))
+    return replace(evidence, seen=evidence.seen & ~found.kinked)
 
 
 def _through_outputs(

@@ -102,6 +102,21 @@ def _is_near(row: Comparison, factor: float) -> bool:
     return abs(row.claimed - factor * row.true) <= row.bar <= CLOSE * abs(factor * row.true)
 
 
+def edge_finding(name: str, count: int) -> Finding:
+    """Returns the finding of entries at the edge of the domain whose slope from inside is another.
+
+    Args:
+        name: the primal.
+        count: how many such entries there are.
+    """
+    message = (
+        f"{name}: {count} entries are at the edge of the function's domain, and what the claim "
+        "gives them is not the slope from inside, all of them moved together; the other entries "
+        "are right"
+    )
+    return Finding(kind="value", primal=name, message=message)
+
+
 def ties_finding(name: str, count: int, outcome: Outcome, true: float) -> Finding:
     """Returns the finding of entries on kinks that are right each, and not together.
 

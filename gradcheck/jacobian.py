@@ -4,7 +4,7 @@ A gradient is a sum over the outputs, and a sum hides what is wrong with its ter
 chain rule that is missing before it, a time step or a window that is left out of it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -55,7 +55,8 @@ def through_outputs(m: Measurement, found: Located, k: int, given: Evidence) -> 
         true, bar = _true(m, found, claimed)
     except (BudgetSpent, EvaluationError):
         return []
-    return list(_by_output(given, shapes, claimed, true, bar))
+    complex_ = {n for n, y in m.audited.outputs.items() if backends.of(y).is_complex(y)}
+    return list(_by_output(given, shapes, complex_, claimed, true, bar))
 
 
 def _claimed(m: Measurement, primal: str, shapes: dict[str, tuple[int, ...]]) -> np.ndarray | None:
@@ -117,6 +118,7 @@ def _moved(found: Located) -> np.ndarray:
 def _by_output(
     given: Evidence,
     shapes: dict[str, tuple[int, ...]],
+    complex_: Container[str],
     claimed: np.ndarray,
     true: np.ndarray,
     bar: np.ndarray,
@@ -141,6 +143,10 @@ def _by_output(
             through=name,
             output=own,
             split=len(shape),
+            parts=(
+                *((len(shape) - 1,) if name in complex_ else ()),
+                *(len(shape) + a for a in given.parts),
+            ),
         )
         if evidence.wrong.any():
             yield evidence

@@ -193,11 +193,12 @@ def screened(
     most = MOST_KINKED if groups is None else MOST_BLOCKS
     if entries.size > most:
         looked_at = rng.choice(entries, most, replace=False)
-    found = _entries(line, primal, k, looked_at, seen=np.arange(claimed.size))
     rest = np.setdiff1d(entries, looked_at)
-    if rest.size and found.wrong.flat[looked_at].all():
-        return seen.told(found, rest, looked_at)
-    return replace(seen.told(found, rest[:0], looked_at), drawn=rest.size > 0)
+    told = np.setdiff1d(np.arange(claimed.size), rest)
+    found = _entries(line, primal, k, looked_at, seen=told)
+    if groups is None or not found.wrong.flat[looked_at].all():
+        return replace(seen.told(found, rest[:0], looked_at), drawn=rest.size > 0)
+    return seen.told(replace(found, seen=np.ones(claimed.shape, dtype=bool)), rest, looked_at)
 
 
 @dataclass(frozen=True)
@@ -234,6 +235,9 @@ class Screened:
         nearest = np.clip(claimed, low - self.slack, high + self.slack)
         for array, values in zip(arrays, (nearest, self.slack, low, high), strict=True):
             array[wrong] = values[wrong]
+        passed = np.ones(claimed.size, dtype=bool)
+        passed[looked_at] = passed[wrong] = False
+        arrays[1][passed] = self.slack[passed]
         central[looked_at] = found.central.flat[looked_at]
         kinked[looked_at] = found.kinked.flat[looked_at]
         true, bar, low, high, kinked, central = (

@@ -10,6 +10,7 @@ import numpy as np
 from gradcheck import backends
 from gradcheck.comparison import ROUNDING_ULPS, Outcome, judged
 from gradcheck.contract import Audit
+from gradcheck.edges import edges
 from gradcheck.escalation import has_longer, in_long
 from gradcheck.evaluation import Direction, Evaluator, flat
 from gradcheck.fineness import HALF_BITS, fineness, is_behind_rounding
@@ -114,6 +115,7 @@ class Measurement:
         self.apart: dict[str, np.ndarray] = {}  # the noise under jitter of one primal
         self.hum: np.ndarray | None = None  # of each output, heard where there seems to be a kink
         self.target: float = 0.0  # no bar need be smaller, relative to ‖x̄·v‖₂
+        self.edges: dict[str, np.ndarray | None] = {}  # asked where nothing else is finite
         self.fine: dict[str, int] = {}
         self.located: dict[str, tuple[Located, int]] = {}
 
@@ -266,6 +268,8 @@ class Measurement:
         target = max(float(TARGET.get(bits) or 2.0 ** (-0.57 * bits)), self.target)
         sizes = np.array(line.sizes)
         best = estimate(line, lambda: target * np.maximum(sizes, line.sensitivity() * 2.0**-10))
+        if best is None and levels is None and (inside := self.held(probe)) is not None:
+            return self.walked(inside, {})
         outcomes = self.judge(probe, line, best)
         suspects = np.array([o.status in ("fail", "grey") for o in outcomes])
         if best is not None and suspects.any():
@@ -279,6 +283,18 @@ class Measurement:
         if any(o.status == "grey" for o in outcomes):
             outcomes = self.again(probe, outcomes)
         return Probed(probe, line, best, outcomes, self.evaluator.meter.evaluations - before)
+
+    def held(self, probe: Probe) -> Probe | None:
+        """Returns a probe that leaves entries at the edge of the domain where they are."""
+        for name in probe.primals:
+            if name not in self.edges:
+                self.edges[name] = edges(self.evaluator, name, self.base.size)
+        masks = {n: mask for n in probe.primals if (mask := self.edges[n]) is not None}
+        if not masks:
+            return None
+        inner = dict(probe.tangent)
+        inner |= {name: np.where(mask, 0.0, inner[name]) for name, mask in masks.items()}
+        return replace(probe, tangent=inner) if any(map(np.any, inner.values())) else None
 
     def again(self, probe: Probe, outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
         """Decides what lies between one and two bars by another direction."""

@@ -8,9 +8,16 @@ import numpy as np
 
 from gradcheck import backends
 from gradcheck.comparison import FAIL_BARS, ON_KINK, UNRESOLVED
+from gradcheck.edges import HELD, seen_from_inside
 from gradcheck.evaluation import BudgetSpent
 from gradcheck.exact import exactly_located
-from gradcheck.findings import joint_finding, located_finding, probe_finding, ties_finding
+from gradcheck.findings import (
+    edge_finding,
+    joint_finding,
+    located_finding,
+    probe_finding,
+    ties_finding,
+)
 from gradcheck.localisation import (
     MOST_KINKED,
     MOST_SCREENED,
@@ -20,7 +27,8 @@ from gradcheck.localisation import (
 )
 from gradcheck.measurement import COARSE, Measurement, Probed
 from gradcheck.mixtures import are_mixed, is_between, is_mixed
-from gradcheck.probes import Probe, scale
+from gradcheck.probes import Probe, scale, tangent
+from gradcheck.scales import length
 from gradcheck.verdict import JOINT, Comparison, Finding
 
 REPEATS = 2
@@ -85,7 +93,10 @@ def summed(
             chosen = parts[0]
         elif any(p.on_kink for p in own):
             finding = _on_kink(m, name, next(p for p in own if p.on_kink))
-        comparisons.append(_decided(row_of(m, name, chosen), finding))
+        row = _decided(row_of(m, name, chosen), finding)
+        if row.status == "pass" and m.edges.get(name) is not None:
+            row, finding = _at_edges(m, name, row)
+        comparisons.append(row)
         findings += [finding] if isinstance(finding, Finding) else []
     joint = [p for p in probed if len(p.probe.primals) > 1]
     if joint and not findings:
@@ -97,6 +108,20 @@ def summed(
         if wrong is not None or chosen.outcome.status == "pass":
             comparisons.append(row_of(m, JOINT, chosen))
     return comparisons, findings
+
+
+def _at_edges(m: Measurement, name: str, row: Comparison) -> tuple[Comparison, Finding | None]:
+    """Looks at entries at the edge of the domain from inside, the others being right."""
+    mask = m.edges[name]
+    assert mask is not None
+    v = np.where(mask, np.abs(tangent(m.audited.evaluator.subject.point, (name,), m.rng)[name]), 0)
+    line = m.line({name: v})
+    seen = [seen_from_inside(line, k) for k in range(len(line.gradients))]
+    if "wrong" in seen:
+        return replace(row, status="fail", resolution=None), edge_finding(name, int(mask.sum()))
+    if "open" in seen:
+        return replace(row, status="inconclusive", resolution=None, reason=HELD), None
+    return row, None
 
 
 def _is_wrong_jointly(m: Measurement, probed: Probed) -> bool:
@@ -126,23 +151,23 @@ def _on_kink(m: Measurement, name: str, probed: Probed) -> Finding | Literal[Fal
     Along one direction slopes at several kinks may hide one another, and a wrong slope elsewhere
     hides among them. Returns what is wrong, False where nothing is, or why it stays undecided.
     """
-    k = probed.worst
     try:
-        found = _on_kinks(m, probed, name, k)
-        if found is None:
-            return TOO_MANY_KINKS if m.evaluator.is_sure else KINKS_TOO_CLOSE
-        if found.indices and are_mixed(m, found, k):
-            return False
-        if found.indices and (m.evaluator.is_sure or _is_gross(found)):
-            return _located_finding(m, name, found, k)
-        if found.indices or not _is_telling(found):
-            return KINKS_TOO_CLOSE
-        return (
-            _ties(m, name, found.kinked)
-            or _along_claim(m, found, k)
-            or _through_one_sign(m, name, probed, found)
-            or False
-        )
+        for k in sorted(range(len(probed.outcomes)), key=lambda k: k != probed.worst):
+            found = _on_kinks(m, probed, name, k)
+            if found is None:
+                return TOO_MANY_KINKS if m.evaluator.is_sure else KINKS_TOO_CLOSE
+            if found.indices and are_mixed(m, found, k):
+                return False
+            if found.indices and (m.evaluator.is_sure or _is_gross(found)):
+                return _located_finding(m, name, found, k)
+            if not found.indices and _is_telling(found):
+                return (
+                    _ties(m, name, found.kinked)
+                    or _along_claim(m, found, k)
+                    or _through_one_sign(m, name, probed, found)
+                    or False
+                )
+        return KINKS_TOO_CLOSE
     except BudgetSpent:
         return KINKS_AND_BUDGET
 
@@ -179,9 +204,15 @@ def _on_kinks(m: Measurement, probed: Probed, name: str, k: int) -> Located | No
 
 
 def _is_telling(found: Located) -> bool:
-    """Whether the bars of the entries are small against the gradient: they then exclude errors."""
-    size = float(np.sqrt(np.mean(np.square(found.claimed))))
-    return bool(np.median(found.bar) <= UNRESOLVED * size) or size == 0.0
+    """Whether the bars of the entries are small against the gradient: they then exclude errors.
+
+    Most of them must be, and all together: of a solution of an ill-conditioned system the bars of
+    large entries are as large as these.
+    """
+    seen = np.isfinite(found.bar)
+    size, bar = (length(a) for a in (found.claimed[seen], found.bar[seen]))
+    most = np.median(found.bar) <= UNRESOLVED * size / max(1, seen.sum()) ** 0.5
+    return bool(most and bar <= UNRESOLVED * size) or size == 0.0
 
 
 def _is_gross(found: Located) -> bool:

@@ -16,8 +16,8 @@ def blocks(language: str) -> list[str]:
 
 def shape(text: str) -> str:
     """The words and the digits of the values; the bars' digits depend on the machine's rounding."""
-    text = re.sub(r"± \S+|errors above \S+|\d+ evaluations|\d+ pullbacks", "…", text)
-    return " ".join(text.split())
+    text = " ".join(text.split())
+    return re.sub(r"± \S+|errors above \S+|\d+ evaluations|\d+ pullbacks", "…", text)
 
 
 @pytest.mark.parametrize(

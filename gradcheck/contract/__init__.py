@@ -113,8 +113,9 @@ def audit(
 
     audited = replace(audited, gradients=[gradient], sound=_sound(names, pulled, bad))
     again = [] if lean or _is_unstable(drawn) else backward_again(audited)
-    if any(finding.kind == ACCUMULATES for finding in again):
-        subject = increments(audited.evaluator.subject)
+    adding = [finding for finding in again if finding.kind == ACCUMULATES]
+    for finding in adding:
+        subject = increments(audited.evaluator.subject, finding.parameters["primals"])
         audited = replace(audited, evaluator=replace(audited.evaluator, subject=subject))
     first = 0 if again else 1
     gradients = audited.gradients[:first]

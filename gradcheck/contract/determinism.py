@@ -1,5 +1,6 @@
 """The same call twice: the function and the pullback must give the same again, each for itself."""
 
+from collections.abc import Container
 from dataclasses import replace
 from typing import Any
 
@@ -63,7 +64,7 @@ def backward_again(audited: Audit) -> list[Finding]:
             f"{', '.join(names)}: each call of the pullback adds to the gradient of the call "
             "before: overwrite what it returns instead of adding to it, or start from zeros"
         )
-        return [Finding(kind=ACCUMULATES, message=message)]
+        return [Finding(kind=ACCUMULATES, message=message, parameters={"primals": [*names]})]
     message = (
         "two calls of the pullback with the same cotangent at the same point give different "
         "gradients, by more than rounding"
@@ -78,13 +79,20 @@ def _adds_up(first: np.ndarray, second: np.ndarray, third: np.ndarray | None, sh
     return not is_far(second - first, third - second, 4 * share)
 
 
-def increments(subject: Subject) -> Subject:
-    """Returns the subject for a pullback that accumulates: each answer is what one call adds."""
+def increments(subject: Subject, names: Container[str]) -> Subject:
+    """Returns the subject for a pullback that accumulates: each answer is what one call adds.
+
+    Args:
+        subject: what is under test.
+        names: the primals whose gradients are added up.
+    """
 
     def pullback(cotangents: Point, point: Point) -> Pulled:
         first = copied(subject.pullback(copied(cotangents), copied(point)).cotangents)
         second = subject.pullback(copied(cotangents), copied(point))
-        added = {n: _minus(x, first.get(n)) for n, x in second.cotangents.items()}
+        added = {
+            n: _minus(x, first.get(n)) if n in names else x for n, x in second.cotangents.items()
+        }
         return replace(second, cotangents=added)
 
     return replace(subject, pullback=pullback, interleaved=None, partial=None)

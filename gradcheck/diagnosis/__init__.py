@@ -15,3 +15,4 @@ from gradcheck.diagnosis.engine import explains as explains
 from gradcheck.diagnosis.evidence import Evidence as Evidence
 from gradcheck.diagnosis.patterns import described as described
 from gradcheck.diagnosis.patterns import patterns as patterns
+from gradcheck.diagnosis.scoring import VAGUE as VAGUE

@@ -8,7 +8,7 @@ import numpy as np
 from gradcheck.diagnosis.evidence import Array, Evidence
 from gradcheck.diagnosis.expressions import Expression, expressions
 from gradcheck.diagnosis.factors import up_to_factor
-from gradcheck.diagnosis.scoring import Candidate, Row, done, undone
+from gradcheck.diagnosis.scoring import VAGUE, Candidate, Row, done, undone
 
 KEPT = 3
 """So many of the nearest expressions become hypotheses."""
@@ -158,12 +158,13 @@ ROWS = (
         "multiply by the derivative",
         _passed,
         bits=8,
+        of_zero=True,
     ),
     Row(
         "chain factor missing",
         "the factor {expression} is missing{besides}",
         "a step of the chain rule is left out",
-        "multiply by {expression}",
+        "multiply by {expression}{also}",
         _missing,
         bits=4,
     ),
@@ -171,7 +172,7 @@ ROWS = (
         "chain factor extra",
         "the claim has a factor {expression} too many{besides}",
         "a step of the chain rule is taken twice, or belongs to another function",
-        "divide by {expression}",
+        "divide by {expression}{also}",
         _extra,
         bits=4,
     ),
@@ -179,14 +180,15 @@ ROWS = (
         "chain factor replaced",
         "the claim has the factor {used} where {wanted} belongs{besides}",
         "the derivative of another function, or of the right one at the wrong place",
-        "replace {used} by {wanted}",
+        "divide by {used} and multiply by {wanted}{also}",
         _replaced,
     ),
     Row(
         "another derivative",
         "the claim is {expression}",
-        "that is the derivative of another function",
-        "derive the function itself",
+        "that is the derivative of another function, or of a part of this one",
+        "derive all of the function",
         _other,
+        surest=VAGUE,
     ),
 )

@@ -16,7 +16,7 @@ import numpy as np
 from gradcheck.diagnosis.evidence import Array, Evidence
 from gradcheck.diagnosis.expressions import UNARY, fitting
 from gradcheck.diagnosis.factors import fitted, recognised
-from gradcheck.diagnosis.scoring import Candidate, Row, done, is_multiple
+from gradcheck.diagnosis.scoring import VAGUE, Candidate, Row, done, is_multiple
 from gradcheck.verdict import number
 
 MOST_WORK = 2e7
@@ -155,13 +155,14 @@ def _outer(shape: tuple[int, ...], name: str, a: Array, g: Array) -> Iterator[Fo
 def _partial(evidence: Evidence, true: Product) -> Iterator[Candidate]:
     """The claim is a part of the sum that the truth is: it ends early, begins late, leaves one."""
     terms = true.terms(evidence.at)
+    terms = _times(evidence, terms.sum(0)) * terms
     n = len(terms)
     if n < 2:
         return
     total, heads = terms.sum(0), np.cumsum(terms, 0)
     for words, parts in (
-        ("only the first {0} of {n} terms", heads),
-        ("all of the {n} terms but the first {0}", total - heads),
+        ("only the first {0} of {n} terms", heads[:-1]),
+        ("all of the {n} terms but the first {0}", (total - heads)[:-1]),
         ("all of the {n} terms but number {k}", total - terms),
         ("number {k} of the {n} terms alone", terms),
         ("all of the {n} terms, number {k} twice", total + terms),
@@ -173,6 +174,14 @@ def _partial(evidence: Evidence, true: Product) -> Iterator[Candidate]:
         )  # fmt: skip
 
 
+def _times(evidence: Evidence, x: Array) -> float:
+    """Returns how many times x the truth is, as exactly as it is known."""
+    g, sigma = fitted(evidence, x)
+    if abs(g - 1) <= max(1e-9, 3 * sigma):
+        return 1.0
+    return float(np.copysign(1 / recognised(evidence, g, sigma)[0].value, g))
+
+
 def _samples(evidence: Evidence) -> Iterator[Candidate]:
     """Terms of a sum left out: known ones, or those in the span of some samples."""
     found = _found(evidence)
@@ -181,12 +190,14 @@ def _samples(evidence: Evidence) -> Iterator[Candidate]:
         yield from _partial(evidence, truth[0])
 
 
-def _rebuilt(evidence: Evidence) -> Iterator[Candidate]:
-    """The claim is a product of which the truth is not a multiple."""
+def _rebuilt(evidence: Evidence, *, known: bool) -> Iterator[Candidate]:
+    """The claim is a product of which the truth, a known product or not, is not a multiple."""
     found = _found(evidence)
     if len(found) < 2:
         return
     true = _truth(evidence, found)
+    if (true is not None) is not known:
+        return
     truth = "" if true is None else true[1]
     nearest = _nearest(found, evidence.c[:: _step(evidence)], np.ones(1))
     h = nearest.terms(evidence.at).sum(0)
@@ -287,7 +298,15 @@ ROWS = (
         "the claim is {claimed}{truth}",
         "a factor of the chain rule is missing under the sum, or the sum is another",
         "compute {wanted}",
-        _rebuilt,
+        lambda e: _rebuilt(e, known=True),
+    ),
+    Row(
+        "part of the derivative",
+        "the claim is {claimed}",
+        "the derivative of a part of the function, or of another one",
+        "derive all of the function",
+        lambda e: _rebuilt(e, known=False),
+        surest=VAGUE,
     ),
     Row(
         "part of the sum",

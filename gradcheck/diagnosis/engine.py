@@ -20,6 +20,7 @@ from gradcheck.diagnosis import (
     networks,
     outputs,
     pairs,
+    projections,
     reductions,
     terms,
 )
@@ -41,20 +42,24 @@ ROWS: tuple[Row, ...] = (
     *limits.ROWS,
     *reductions.ROWS,
     *terms.ROWS,
+    *projections.ROWS,
     *pairs.ROWS,
     *networks.ROWS,
     *contractions.ROWS,
 )
 """The table of known mistakes."""
 
+FACTORS = ("sign", "known factor", "constant factor", "factor of each slice")
+
 THROUGH_OUTPUTS: tuple[Row, ...] = (
-    *(row for row in factors.ROWS if row.name in ("sign", "known factor", "factor of each slice")),
-    *(row for row in layout.ROWS if row.name not in ("slices swapped", "symmetry")),
+    *(row for row in factors.ROWS if row.name in FACTORS),
+    *(row for row in layout.ROWS if row.name not in ("slices swapped", "symmetry", "transposed")),
+    *layout.OF_JACOBIANS,
     *(row for row in chain.ROWS if row.name.startswith("chain factor")),
     *(row for row in pairs.ROWS if row.name == "chain factor missing"),
     *(row for row in masks.ROWS if row.name in ("scaled", "sign of a part")),
     *(row for row in reductions.ROWS if row.name in ("reduced and spread",)),
-    *(row for row in terms.ROWS if row.name in ("mean term", "projection term")),
+    *(row for row in projections.ROWS if row.name in ("mean term", "projection term")),
     *outputs.ROWS,
 )
 """What is known of the terms of a gradient, one for each output."""
@@ -146,7 +151,8 @@ def explains(kind: str, evidence: Evidence) -> bool:
 
 
 def _rows(evidence: Evidence) -> tuple[Row, ...]:
-    return THROUGH_OUTPUTS if evidence.split else ROWS
+    rows = THROUGH_OUTPUTS if evidence.split else ROWS
+    return tuple(row for row in rows if row.of_zero) if evidence.is_zero else rows
 
 
 def _explanations(evidence: Evidence) -> Iterator[tuple[Row, Candidate, float]]:
@@ -190,12 +196,13 @@ def _told(
     undo = candidate.undo
     others = {n: s for n, s in share.items() if n not in (row.name, UNKNOWN)}
     alone = f"seen through each entry of {evidence.through} alone, " if evidence.split else ""
+    alone_too = f"in the gradient of each entry of {evidence.through}, " if evidence.split else ""
     return Diagnosis(
         kind=row.name,
         sentence=alone + row.sentence.format(**words),
         usual_cause=row.cause.format(**words),
         parameters=dict(candidate.parameters),
-        repair=Repair(row.repair.format(**words), undo and _shaped(undo)),
+        repair=Repair(f"{alone_too}{row.repair.format(**words)}", undo and _shaped(undo)),
         where=described(evidence),
         bits=float(bits),
         chi2=float(z @ z) / max(1, z.size - candidate.free),

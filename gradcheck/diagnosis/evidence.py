@@ -27,6 +27,9 @@ FLOOR = 2.0**-46
 NARROW = 2.0**-20
 """The same where the claim was computed in float32."""
 
+HIDES = 2.0**-10
+"""Such a share of a wrong entry's error is its noise at most for the sake of larger entries."""
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Evidence:
@@ -47,6 +50,7 @@ class Evidence:
         through: the output whose Jacobian this is, "" where it is a gradient.
         output: that output's name in the subject.
         split: how many of the axes are the output's; the primal's follow them.
+        parts: the axes, of two, that are the real and the imaginary part of complex numbers.
     """
 
     primal: str
@@ -62,11 +66,17 @@ class Evidence:
     through: str = ""
     output: str = ""
     split: int = 0
+    parts: tuple[int, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the primal."""
         return self.claimed.shape
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """The axes, but those that are the parts of complex numbers."""
+        return tuple(a for a in range(len(self.shape)) if a not in self.parts)
 
     def axis(self, axis: int) -> str:
         """Returns how a person calls an axis: "axis 1", of output or primal in a Jacobian."""
@@ -121,7 +131,18 @@ class Evidence:
     @cached_property
     def s(self) -> Array:
         """The standard deviation of `t`, with the rounding of float64."""
-        return np.hypot(self.sampled(self.noise), FLOOR * (np.abs(self.t) + self.scale))
+        return np.hypot(self.sampled(self.noise), FLOOR * np.abs(self.t) + self.floor)
+
+    @cached_property
+    def floor(self) -> Array:
+        """The rounding of the largest entries, which hides none that is wrong."""
+        error = np.abs(self.c - self.t)
+        return np.minimum(FLOOR * self.scale, np.where(self.w, HIDES * error, np.inf))
+
+    @cached_property
+    def is_zero(self) -> bool:
+        """Whether the true gradient is zero, as far as one can see."""
+        return not np.any(np.abs(self.t) > 2 * BAR_SIGMAS * self.s)
 
     @cached_property
     def w(self) -> Array:

@@ -1,6 +1,6 @@
 """The claim is a multiple of the truth: the sign, a factor that people forget, a free constant."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, permutations
 from typing import Any
@@ -10,6 +10,7 @@ import numpy as np
 
 from gradcheck.diagnosis.evidence import Array, Evidence
 from gradcheck.diagnosis.scoring import (
+    VAGUE,
     Candidate,
     Row,
     Undo,
@@ -49,14 +50,33 @@ NEAT_WITHIN = 1e-9
 NEAT_BITS = 14.0
 """A number of two digits is one that people write: 1.5, 0.044, 1e-4."""
 
+DIGITS = 12
+"""A repair's numbers have so many digits: fewer would not pass."""
+
 NEARLY_ONE = 3e-2
 """A factor so near to one is no forgotten one, but a constant that differs."""
+
+MOST_TOLD = 6
+"""Of the factors of slices so many are told."""
 
 USUAL = 1e100
 """No constant of a formula is above it, or below its inverse."""
 
 
 _KNOWN: WeakKeyDictionary[Evidence, tuple[Known, ...]] = WeakKeyDictionary()
+
+
+def exactly(value: float) -> str:
+    """Returns a number with the digits that a repair needs."""
+    return f"{value:.{DIGITS}g}"
+
+
+def scaling(factor: float) -> tuple[str, Undo]:
+    """Returns how a factor is taken back, in words and done with the very number they have."""
+    times, by = exactly(1 / factor), exactly(factor)
+    if len(times) <= len(by):
+        return f"multiply by {times}", lambda c: c * float(times)
+    return f"divide by {by}", lambda c: c / float(by)
 
 
 def known_factors(evidence: Evidence) -> tuple[Known, ...]:
@@ -167,22 +187,25 @@ def up_to_factor(
 ) -> Iterator[Candidate]:
     """Yields "the truth is x", and "the truth is a multiple of x" with a sign or a known factor.
 
-    x is the claim with a mistake undone, at the sample; the sentence has a place {besides}.
+    x is the claim with a mistake undone, at the sample; the sentence has a place {besides}, the
+    repair a place {also}.
     """
-    yield undone(evidence, x, bits=bits, undo=undo, besides="", **more)
+    yield undone(evidence, x, bits=bits, undo=undo, besides="", also="", **more)
     g, sigma = fitted(evidence, x)
     if not np.isfinite(g) or g == 0 or abs(g - 1) < max(1e-9, 3 * sigma):
         return
     if abs(g + 1) <= max(1e-9, 3 * sigma):
-        g, words, cost = -1.0, ", and its sign is wrong", 2.0
+        factor, words, cost = -1.0, ", and its sign is wrong", 2.0
+        text, scaled = "change the sign", np.negative
     else:
         known, cost = recognised(evidence, g, sigma)
-        g = float(np.copysign(1 / known.value, g))
-        words = f", and besides it is {number(1 / g, 4)} times too large"
+        factor = float(np.copysign(known.value, g))
+        words = f", and besides it is {number(factor, 4)} times too large"
         words += f" ({known.words})" if known.words else ""
+        text, scaled = scaling(factor)
     yield undone(
-        evidence, g * x, bits=bits + cost, free=1, besides=words, besides_factor=1 / g,
-        undo=None if undo is None else lambda c: g * undo(c), **more,
+        evidence, x / factor, bits=bits + cost, free=1, besides=words, besides_factor=factor,
+        also=f", and {text}", undo=None if undo is None else lambda c: scaled(undo(c)), **more,
     )  # fmt: skip
 
 
@@ -203,10 +226,11 @@ def _factor(evidence: Evidence, *, named: bool) -> Iterator[Candidate]:
     if bool(known.words) is not named or (not named and abs(abs(1 / g) - 1) < NEARLY_ONE):
         return
     factor = float(np.copysign(known.value, g))
+    text, undo = scaling(factor)
     yield undone(
-        evidence, evidence.c / factor, bits=bits, free=1, undo=lambda c: c / factor, factor=factor,
-        inverse=1 / factor, words=known.words + (" and the sign is wrong" if factor < 0 else ""),
-        everywhere=_everywhere(evidence),
+        evidence, evidence.c / factor, bits=bits, free=1, undo=undo, factor=factor,
+        inverse=1 / factor, repair=text, everywhere=_everywhere(evidence),
+        words=known.words + (" and the sign is wrong" if factor < 0 else ""),
     )  # fmt: skip
 
 
@@ -217,30 +241,48 @@ def _nearly_one(evidence: Evidence) -> Iterator[Candidate]:
     bits, neat = 6 + real_bits(g - 1, sigma), float(f"{1 / g - 1:.1e}")
     if abs(g * (1 + neat) - 1) <= max(NEAT_WITHIN, 4 * sigma):
         g, bits = 1 / (1 + neat), NEAT_BITS
+    text, undo = scaling(1 / g)
     yield undone(
-        evidence, g * evidence.c, bits=bits, free=1, factor=1 / g, undo=lambda c: g * c, inverse=g,
-        off=number(abs(1 / g - 1), 2), everywhere=_everywhere(evidence),
+        evidence, g * evidence.c, bits=bits, free=1, factor=1 / g, undo=undo, inverse=g,
+        repair=text, off=number(abs(1 / g - 1), 2), everywhere=_everywhere(evidence),
     )  # fmt: skip
 
 
 def _slices(evidence: Evidence) -> Iterator[Candidate]:
     """One factor for each index of an axis."""
-    for axis, n in enumerate(evidence.shape):
+    for axis in evidence.axes:
+        n = evidence.shape[axis]
         if n < 2 or evidence.claimed.size < 3 * n:
             continue
         factors = per_slice(evidence, axis, evidence.c)
+        if not _are_borne_out(evidence, axis):
+            continue
         g = factors[evidence.at[axis]]
         size = np.sqrt(np.bincount(evidence.at[axis], (evidence.c / evidence.s) ** 2, n))
         bits = sum(
             real_bits(*pair) for pair in zip(factors, 1 / np.maximum(size, 1e-9), strict=True)
         )
-        along = tuple(-1 if a == axis else 1 for a in range(len(evidence.shape)))
+        told = [float(1 / f) if f else 0.0 for f in factors[:MOST_TOLD]]
         yield undone(
-            evidence, g * evidence.c, bits=bits + 2, free=n, axis=axis,
-            slice=slice_name(evidence, axis),
-            factors=[float(1 / f) if f else 0.0 for f in factors[:8]],
-            undo=lambda c, f=factors, along=along: c * f.reshape(along),
+            evidence, g * evidence.c, bits=bits + 2, free=n, axis=axis, factors=told,
+            slice=slice_name(evidence, axis), told=_listed(told, n), undo=None,
         )  # fmt: skip
+
+
+def _are_borne_out(evidence: Evidence, axis: int) -> bool:
+    """Whether several entries of a slice with a factor bear it, and hardly any slice has none."""
+    n, where = evidence.shape[axis], evidence.at[axis]
+    clear = np.abs(evidence.t) > 4 * evidence.s
+    wrong, borne = (
+        np.bincount(where[evidence.w], minlength=n),
+        np.bincount(where[clear], minlength=n),
+    )
+    return bool(np.all(borne[wrong > 0] > 0) and np.median(borne[wrong > 0]) > 1)
+
+
+def _listed(factors: Sequence[float], n: int) -> str:
+    told = ", ".join(number(f, 4) for f in factors)
+    return f"{told}, …" if n > len(factors) else told
 
 
 def per_slice(evidence: Evidence, axis: int, x: Array) -> Array:
@@ -252,7 +294,7 @@ def per_slice(evidence: Evidence, axis: int, x: Array) -> Array:
 
 def slice_name(evidence: Evidence, axis: int) -> str:
     """Returns what an index along an axis selects, as people say it."""
-    if len(evidence.shape) == 2 and not evidence.split:
+    if len(evidence.axes) == 2 and not evidence.split:
         return ("row", "column")[axis]
     return f"index of {evidence.axis(axis)}"
 
@@ -282,7 +324,7 @@ ROWS = (
         "known factor",
         "the claim is {factor:.4g} times the true gradient{everywhere}",
         "{words}",
-        "multiply by {inverse:.4g}",
+        "{repair}",
         lambda e: _factor(e, named=True),
         bits=3,
     ),
@@ -291,21 +333,22 @@ ROWS = (
         "the claim is off by {off} of the true gradient{everywhere}",
         "a constant that differs between forward and backward (an epsilon, say)? If it is intended,"
         " allow it, allow=...",
-        "multiply by {inverse:.9g}",
+        "{repair}",
         _nearly_one,
     ),
     Row(
         "constant factor",
         "the claim is {factor:.4g} times the true gradient{everywhere}",
         "",
-        "multiply by {inverse:.9g}",
+        "{repair}",
         lambda e: _factor(e, named=False),
     ),
     Row(
         "factor of each slice",
-        "the claim is the true gradient times one factor for each {slice}",
+        "the claim is the true gradient times one factor for each {slice} ({told})",
         "what is computed once for each {slice} (a scale, a norm, a weight) is wrong or missing",
         "divide each {slice} by its factor",
         _slices,
+        surest=VAGUE,
     ),
 )

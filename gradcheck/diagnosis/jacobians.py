@@ -73,22 +73,24 @@ def _multiples(evidence: Evidence, h: Array, bits: float, **more: Any) -> Iterat
 
 def _conjugated(evidence: Evidence) -> Iterator[Candidate]:
     """Complex numbers come as real ones with a last axis of two."""
-    if evidence.shape[-1] == 2:
+    if evidence.parts:
         conjugate = np.array([1.0, -1.0])
         for sign, words in ((1.0, ""), (-1.0, "minus ")):
             yield from up_to_factor(
                 evidence, evidence.c * sign * conjugate[evidence.at[-1]], bits=1.0,
                 undo=lambda c, s=sign: c * s * conjugate, words=words,
+                and_sign=" and change the sign" if words else "",
             )  # fmt: skip
 
 
 def _rotated(evidence: Evidence) -> Iterator[Candidate]:
-    if evidence.shape[-1] == 2:
+    if evidence.parts:
         for words, signs in (("i", np.array([1.0, -1.0])), ("-i", np.array([-1.0, 1.0]))):
             undo = lambda c, s=signs: c[..., ::-1] * s  # noqa: E731
             yield from up_to_factor(
-                evidence, evidence.sampled(undo(evidence.claimed)), bits=2.0, undo=undo, words=words
-            )
+                evidence, evidence.sampled(undo(evidence.claimed)), bits=2.0, undo=undo,
+                words=words, back="-i" if words == "i" else "i",
+            )  # fmt: skip
 
 
 ROWS = (
@@ -103,7 +105,7 @@ ROWS = (
         "conjugated",
         "the claim is {words}the complex conjugate of the true gradient{besides}",
         "a conjugate is missing or too many",
-        "conjugate it",
+        "conjugate it{and_sign}{also}",
         _conjugated,
         bits=3,
     ),
@@ -111,7 +113,7 @@ ROWS = (
         "rotated",
         "the claim is {words} times the true gradient (real and imaginary part exchanged){besides}",
         "real and imaginary part are taken for one another",
-        "exchange them",
+        "multiply by {back}{also}",
         _rotated,
     ),
 )

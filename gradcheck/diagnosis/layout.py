@@ -1,7 +1,7 @@
 """The right numbers in the wrong places: transposed, permuted, reversed, rolled, reshaped."""
 
 from collections.abc import Iterator, Mapping
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,10 @@ from gradcheck.diagnosis.scoring import Candidate, Row, Undo, done, undone
 
 
 def _moved(evidence: Evidence, undo: Undo, bits: float, **parameters: Any) -> Iterator[Candidate]:
+    """Yields the claim with its entries moved, if that makes a difference."""
     x = evidence.sampled(undo(evidence.claimed))
+    if np.all(np.abs(x - evidence.c) <= evidence.s):
+        return
     yield from up_to_factor(evidence, x, bits=bits, undo=undo, **parameters)
 
 
@@ -22,18 +25,23 @@ def _transposed(evidence: Evidence) -> Iterator[Candidate]:
         yield from _moved(evidence, np.transpose, 0.0)
 
 
-FOLDED: Mapping[str, Undo] = {
-    "not symmetrised: (c + c.T) / 2 is right": lambda c: (c + c.T) / 2,
-    "not symmetrised: c + c.T is right": lambda c: c + c.T,
-    "that of a symmetric matrix, and only the lower triangle counts": lambda c: (
-        np.tril(c) + np.triu(c, 1).T
+FOLDED: Mapping[str, tuple[str, Undo]] = {
+    "not symmetrised": ("(c + c.T) / 2", lambda c: (c + c.T) / 2),
+    "not symmetrised, and both entries of a pair count": ("c + c.T", lambda c: c + c.T),
+    "that of a symmetric matrix, and only the lower triangle counts": (
+        "np.tril(c) + np.triu(c, 1).T",
+        lambda c: np.tril(c) + np.triu(c, 1).T,
     ),
-    "that of a symmetric matrix, and only the upper triangle counts": lambda c: (
-        np.triu(c) + np.tril(c, -1).T
+    "that of a symmetric matrix, and only the upper triangle counts": (
+        "np.triu(c) + np.tril(c, -1).T",
+        lambda c: np.triu(c) + np.tril(c, -1).T,
     ),
-    "not restricted to the lower triangle": np.tril,
-    "not restricted to the upper triangle": np.triu,
-    "that of one triangle, and both count": lambda c: (c + c.T) / (1 + np.eye(len(c))),
+    "not restricted to the lower triangle": ("np.tril(c)", np.tril),
+    "not restricted to the upper triangle": ("np.triu(c)", np.triu),
+    "that of one triangle, and both count": (
+        "(c + c.T) / (1 + np.eye(len(c)))",
+        lambda c: (c + c.T) / (1 + np.eye(len(c))),
+    ),
 }
 """What makes a claim for a square matrix right: c is the claim."""
 
@@ -41,9 +49,10 @@ FOLDED: Mapping[str, Undo] = {
 def _folded(evidence: Evidence) -> Iterator[Candidate]:
     shape = evidence.shape
     if len(shape) == 2 and shape[0] == shape[1] > 1:
-        for words, undo in FOLDED.items():
+        for words, (text, undo) in FOLDED.items():
             x = evidence.sampled(undo(evidence.claimed))
-            yield undone(evidence, x, bits=float(np.log2(len(FOLDED))), undo=undo, words=words)
+            bits = float(np.log2(len(FOLDED)))
+            yield undone(evidence, x, bits=bits, undo=undo, words=words, repair=text)
 
 
 def _permuted(evidence: Evidence) -> Iterator[Candidate]:
@@ -51,17 +60,54 @@ def _permuted(evidence: Evidence) -> Iterator[Candidate]:
     if not 3 <= ndim <= 5:
         return
     orders = [o for o in permutations(range(ndim)) if o != tuple(range(ndim))]
+    orders = [o for o in orders if all(o[a] == a for a in evidence.parts)]
     for order in orders:
         if tuple(shape[a] for a in order) == shape:
             back = tuple(int(a) for a in np.argsort(order))
             yield from _moved(
                 evidence, lambda c, back=back: c.transpose(back), float(np.log2(len(orders))),
-                order=order,
+                order=_order(evidence, order),
             )  # fmt: skip
 
 
+def _adjoint(evidence: Evidence) -> Iterator[Candidate]:
+    """Of a Jacobian: its transpose, output and primal exchanged."""
+    split, shape = evidence.split, evidence.shape
+    if not split or shape[:split] != shape[split:]:
+        return
+    order = (*range(split, len(shape)), *range(split))
+    own = [*range(len(shape))]
+    for a, b in pairwise(evidence.parts):
+        own[a], own[b] = b, a
+    if np.array_equal(evidence.claimed.transpose(order), evidence.claimed.transpose(own)):
+        return  # entry by entry, that is no more than a conjugate
+    for conjugated in (False, True) if len(evidence.parts) == 2 else (False,):
+        signs = _of_parts(evidence) if conjugated else np.ones(1)
+        words = "inverse" if conjugated else "transpose"
+        yield from _moved(
+            evidence,
+            lambda c, signs=signs: c.transpose(order) * signs,
+            float(conjugated),
+            map=words,
+        )
+
+
+def _of_parts(evidence: Evidence) -> Array:
+    """Returns the signs of a conjugate, of output and primal."""
+    return np.array([[1.0, -1.0], [-1.0, 1.0]]).reshape(
+        [2 if a in evidence.parts else 1 for a in range(len(evidence.shape))]
+    )
+
+
+def _order(evidence: Evidence, order: tuple[int, ...]) -> str:
+    if not evidence.split:
+        return f"in the order {order}"
+    moved = [(a, b) for a, b in enumerate(order) if a != b]
+    return ", ".join(f"{evidence.axis(b)} for {evidence.axis(a)}" for a, b in moved)
+
+
 def _reversed(evidence: Evidence) -> Iterator[Candidate]:
-    axes = [a for a, n in enumerate(evidence.shape) if n > 1]
+    axes = [a for a in evidence.axes if evidence.shape[a] > 1]
     every = [("along every axis", tuple(axes))] if len(axes) > 1 else []
     for words, chosen in [(f"along {evidence.axis(a)}", (a,)) for a in axes] + every:
         yield from _moved(
@@ -88,7 +134,8 @@ def _along(
 
 def _rolled(evidence: Evidence) -> Iterator[Candidate]:
     bits = 3.0 + np.log2(len(evidence.shape))
-    for axis, n in enumerate(evidence.shape):
+    for axis in evidence.axes:
+        n = evidence.shape[axis]
         for k in _shifts(n):
             yield from _along(evidence, axis, lambda i, k=k, n=n: (i + k) % n, bits, shift=k)
 
@@ -109,18 +156,20 @@ def _off_by_one(evidence: Evidence) -> Iterator[Candidate]:
 
 def _reshaped(evidence: Evidence) -> Iterator[Candidate]:
     shape = evidence.shape
-    if len(shape) < 2 or min(shape) < 2:
-        return
+    if len(shape) < 2 or min(shape) < 2 or evidence.parts or shape == shape[::-1]:
+        return  # where the axes may be permuted that is no other order of the entries
 
     def undo(c: Array) -> Array:
         return c.ravel().reshape(shape, order="F")
 
-    yield from _moved(evidence, undo, 1.0, order="the last axis first")
+    text = 'c.ravel().reshape(c.shape, order="F")'
+    yield from _moved(evidence, undo, 1.0, order="the last axis first", repair=text)
 
     def undo_other(c: Array) -> Array:
         return c.ravel(order="F").reshape(shape)
 
-    yield from _moved(evidence, undo_other, 1.0, order="the first axis first")
+    text = 'c.ravel(order="F").reshape(c.shape)'
+    yield from _moved(evidence, undo_other, 1.0, order="the first axis first", repair=text)
 
 
 def _swapped(evidence: Evidence) -> Iterator[Candidate]:
@@ -169,7 +218,7 @@ ROWS = (
         "transposed",
         "the claim is the true gradient transposed{besides}",
         "the operands of the product stand in the wrong order",
-        "transpose it",
+        "transpose it{also}",
         _transposed,
         bits=4,
     ),
@@ -178,28 +227,28 @@ ROWS = (
         "the claim is {words}",
         "a symmetric matrix, or a triangle, has fewer entries than are written down: what a pair of"
         " entries gets must be put together",
-        "symmetrise it, or take the triangle, as the function does",
+        "take {repair} of the claim c",
         _folded,
     ),
     Row(
         "axes permuted",
-        "the claim is the true gradient with its axes in the order {order}{besides}",
+        "the claim is the true gradient with its axes {order}{besides}",
         "a transpose or an einsum with the axes in another order",
-        "put the axes back in order",
+        "put the axes back in order{also}",
         _permuted,
     ),
     Row(
         "reversed",
         "the claim is the true gradient reversed {words}{besides}",
         "a flip too many or too few (a kernel, a sequence from its end)",
-        "reverse it {words}",
+        "reverse it {words}{also}",
         _reversed,
     ),
     Row(
         "rolled",
         "the claim is the true gradient rolled by {shift} along {axis_name}{besides}",
         "an index is off",
-        "roll it back by {shift} along {axis_name}",
+        "roll it back by {shift} along {axis_name}{also}",
         _rolled,
     ),
     Row(
@@ -213,21 +262,34 @@ ROWS = (
         "reshaped in the wrong order",
         "the claim is the true gradient written in another order of its axes ({order}){besides}",
         "a reshape where a transpose is meant, or the other memory order",
-        "transpose before the reshape",
+        "transpose before the reshape: take {repair} of the claim c{also}",
         _reshaped,
     ),
     Row(
         "slices swapped",
         "{slices} {first} and {second} of the claim are exchanged{besides}",
         "two indices are exchanged",
-        "exchange them",
+        "exchange them{also}",
         _swapped,
     ),
     Row(
         "blocks exchanged",
         "{axis_name} of the claim has its {parts} parts in the order {order}{besides}",
         "parts that are stored side by side (gates, halves) are taken for one another",
-        "put the parts back in order",
+        "put the parts back in order{also}",
         _blocks,
     ),
 )
+
+OF_JACOBIANS = (
+    Row(
+        "adjoint",
+        "the claim is the function's own linear map of the cotangent, where its transpose belongs"
+        "{besides}",
+        "a transpose, an adjoint solve, a shift back, the inverse of an order is forgotten",
+        "apply the transpose{also}",
+        _adjoint,
+        bits=3,
+    ),
+)
+"""What is known of a Jacobian alone."""

@@ -6,9 +6,15 @@ from itertools import product
 import numpy as np
 
 from gradcheck.diagnosis.evidence import FLOOR, Array, Evidence
-from gradcheck.diagnosis.factors import NEAT_BITS
+from gradcheck.diagnosis.factors import NEAT_BITS, exactly
 from gradcheck.diagnosis.scoring import Candidate, Row, done, real_bits, undone
 from gradcheck.verdict import number
+
+SIGNS = 6
+"""So many entries must have lost their sizes, or their norm: a few may have any."""
+
+UNLIKE = 1e-2
+"""And these must differ."""
 
 
 def _absolute(evidence: Evidence) -> Iterator[Candidate]:
@@ -49,10 +55,10 @@ def _stabilised(evidence: Evidence) -> Iterator[Candidate]:
         neat = float(f"{epsilon:.1e}")
         sigma = float(np.sum(noise**-2.0)) ** -0.5
         is_neat = neat != 0 and abs(neat - epsilon) <= max(4 * sigma, 1e-9 * abs(neat))
-        epsilon = neat if is_neat else epsilon
+        epsilon = neat if is_neat else float(exactly(epsilon))
         yield undone(
             evidence, _without(evidence.c, u, epsilon, power), free=int(not is_neat),
-            epsilon=epsilon, what="" if power == 1 else ", squared,",
+            epsilon=epsilon, exactly=exactly(epsilon), what="" if power == 1 else ", squared,",
             bits=NEAT_BITS if is_neat else 6 + real_bits(epsilon, sigma),
             undo=lambda c, q=q, e=epsilon, p=power: _without(c, q, e, p),
         )  # fmt: skip
@@ -80,19 +86,21 @@ def _clipped(evidence: Evidence) -> Iterator[Candidate]:
 
 
 def _signs(evidence: Evidence) -> Iterator[Candidate]:
-    """A constant times sign(t)."""
-    size = np.abs(evidence.c)
+    """A constant times sign(t): of entries of one size any multiple is that."""
+    size, true = np.abs(evidence.c), np.abs(evidence.t[evidence.w])
+    if true.size < SIGNS or np.median(true) > (1 - UNLIKE) * np.max(true):
+        return
     if not size.any() or np.ptp(size[size > 0]) > 1e-12 * size.max():
         return
     value = float(size.max())
     unsure = np.abs(evidence.t) < 6 * evidence.s
     h = np.where(unsure, np.nan, value * np.sign(evidence.t))
-    yield done(evidence, h, 0.0, bits=16.0, free=1, value=value)
+    yield done(evidence, h, 0.0, bits=16.0, free=1, enough=SIGNS, value=value)
 
 
 def _normalised(evidence: Evidence) -> Iterator[Candidate]:
     """The truth over its norm: of all of it, or of each slice along the last axis."""
-    if not evidence.seen.all():
+    if not evidence.seen.all() or evidence.claimed.size < SIGNS:
         return
     for words, axis in (("of all of it", None), ("along its last axis", -1)):
         if axis is not None and (evidence.claimed.ndim < 2 or evidence.shape[-1] < 2):
@@ -198,7 +206,7 @@ ROWS = (
         "epsilon",
         "the claim's denominator{what} is {epsilon:.4g} too large",
         "an epsilon in the denominator that only one of forward and backward has",
-        "use the same epsilon in both",
+        "take {exactly} off its denominator{what} (use the same epsilon in both)",
         _stabilised,
     ),
     Row(

@@ -6,9 +6,9 @@ import numpy as np
 
 from gradcheck.diagnosis.evidence import Array, Evidence
 from gradcheck.diagnosis.expressions import expressions
-from gradcheck.diagnosis.factors import NEAT_BITS, fitted, recognised
+from gradcheck.diagnosis.factors import NEAT_BITS, fitted, recognised, scaling
 from gradcheck.diagnosis.patterns import Pattern, patterns
-from gradcheck.diagnosis.scoring import Candidate, Row, Undo, choice_bits, done, undone
+from gradcheck.diagnosis.scoring import VAGUE, Candidate, Row, Undo, choice_bits, done, undone
 
 
 def subsets(evidence: Evidence) -> Iterator[Pattern]:
@@ -46,12 +46,13 @@ def _scaled(evidence: Evidence) -> Iterator[Candidate]:
         return
     known, bits = recognised(evidence, g, sigma)
     factor = float(np.copysign(known.value, g))
+    text, undo = scaling(factor)
     for pattern in subsets(evidence):
         yield undone(
             evidence, np.where(pattern.at, evidence.c / factor, evidence.c),
             bits=pattern.bits + bits, free=1, tells=_solid(evidence),
-            undo=_within(pattern, lambda c: c / factor), factor=factor, inverse=1 / factor,
-            where=pattern.words,
+            undo=_within(pattern, undo), factor=factor, inverse=1 / factor,
+            where=pattern.words, repair=text,
             words=known.words, enough=1 if bits <= NEAT_BITS else 2,
         )  # fmt: skip
 
@@ -142,7 +143,7 @@ ROWS = (
         "scaled",
         "the claim is {factor:.4g} times the true gradient in {where}",
         "{words}",
-        "multiply by {inverse:.6g} there",
+        "{repair} there",
         _scaled,
     ),
     Row(
@@ -162,9 +163,10 @@ ROWS = (
     Row(
         "passed on in part",
         "the claim is {which}, as it is, in {where}",
-        "the derivative of a branch is missing",
-        "multiply by the derivative there",
+        "the derivative of a branch is missing, or of what is added up there one alone counts",
+        "derive that branch",
         _passed,
+        surest=VAGUE,
     ),
     Row(
         "mask inverted",

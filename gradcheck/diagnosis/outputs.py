@@ -277,12 +277,10 @@ def _redistributed(evidence: Evidence) -> Iterator[Candidate]:
 def _conjugated(evidence: Evidence) -> Iterator[Candidate]:
     """Complex numbers come as real ones with a last axis of two, in output and primal."""
     split, shape = evidence.split, evidence.shape
-    if len(shape) == split or shape[-1] != 2:
-        return
-    inner = np.array([1.0, -1.0])
-    axes = [("gradient", (-1,))]
-    if shape[split - 1] == 2:
-        axes += [("cotangent", (split - 1,)), ("factor", (split - 1, -1))]
+    inner, own, outer = np.array([1.0, -1.0]), len(shape) - 1, split - 1
+    axes = [("gradient", (own,))] if own in evidence.parts else []
+    axes += [("cotangent", (outer,))] if outer in evidence.parts else []
+    axes += [("factor", (outer, own))] if len(axes) > 1 else []
     for which, chosen in axes:
         signs = np.ones((1,) * len(shape))
         for a in chosen:

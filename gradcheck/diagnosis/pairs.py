@@ -9,8 +9,8 @@ from gradcheck.diagnosis.evidence import FLOOR, Array, Evidence
 from gradcheck.diagnosis.expressions import Expression, expressions
 from gradcheck.diagnosis.factors import up_to_factor
 from gradcheck.diagnosis.losses import constant_bits
-from gradcheck.diagnosis.scoring import Candidate, Row, done, is_multiple
-from gradcheck.diagnosis.terms import term
+from gradcheck.diagnosis.scoring import VAGUE, Candidate, Row, done, is_multiple
+from gradcheck.diagnosis.terms import MULTIPLE, SUBTRACT, term
 from gradcheck.verdict import number
 
 WITNESSES = 8
@@ -82,7 +82,7 @@ def proportional(evidence: Evidence, target: Array, noise: Array) -> Iterator[tu
                 yield Pair(found[usable[i]], found[usable[j]], inverse), bits
 
 
-def _term(evidence: Evidence) -> Iterator[Candidate]:
+def _term(evidence: Evidence, *, neat: bool) -> Iterator[Candidate]:
     """Where claim - true = λ E F, or λ u E F with a cotangent u."""
     d = evidence.c - evidence.t
     for u in [None, *_cotangents(evidence)]:
@@ -90,7 +90,7 @@ def _term(evidence: Evidence) -> Iterator[Candidate]:
         with np.errstate(all="ignore"):
             found = list(proportional(evidence, d / by, evidence.s / np.abs(by)))
         for pair, bits in found:
-            yield from term(evidence, _expression(pair, u), bits)
+            yield from term(evidence, _expression(pair, u), bits, neat=neat)
 
 
 def _missing(evidence: Evidence) -> Iterator[Candidate]:
@@ -154,27 +154,24 @@ def _expression(pair: Pair, u: Expression | None) -> Expression:
     return Expression(text, "", "", at, lambda: u.values() * pair.values())
 
 
+TERM = "a term of the derivative (of a product rule, say) is left out, wrong, or one too many"
+
 ROWS = (
-    Row(
-        "term",
-        "claimed - true is {text} * {expression}",
-        "a term of the derivative is left out (of a product rule, say), has another sign, or is one"
-        " too many",
-        "subtract {text} * {expression}",
-        _term,
-    ),
+    Row("term", MULTIPLE, TERM, SUBTRACT, lambda e: _term(e, neat=True)),
+    Row("term", MULTIPLE, TERM, SUBTRACT, lambda e: _term(e, neat=False), surest=VAGUE),
     Row(
         "chain factor missing",
         "the factor {expression} is missing{besides}",
         "two steps of the chain rule are left out",
-        "multiply by {expression}",
+        "multiply by {expression}{also}",
         _missing,
     ),
     Row(
         "another derivative",
         "the claim is {expression}",
-        "that is the derivative of another function, or a part of this one's",
-        "derive the function itself",
+        "that is the derivative of another function, or of a part of this one",
+        "derive all of the function",
         _other,
+        surest=VAGUE,
     ),
 )

@@ -64,9 +64,10 @@ def described(evidence: Evidence) -> str:
     """Returns the wrong entries in words: the cheapest pattern that is exactly they."""
     if evidence.wrong.sum() == evidence.seen.sum():
         return "every entry"
-    exact = [p for p in patterns(evidence) if np.array_equal(p.at, evidence.w)]
-    if exact:
-        return min(exact, key=lambda p: p.bits).words
+    alike = [p for p in patterns(evidence) if np.array_equal(p.at, evidence.w)]
+    for pattern in sorted(alike, key=lambda p: p.bits):
+        if np.array_equal(pattern.mask() & evidence.seen, evidence.wrong):
+            return pattern.words
     return f"{int(evidence.wrong.sum())} scattered entries of {int(evidence.seen.sum())}"
 
 
@@ -116,21 +117,31 @@ def _index_set(used: Array) -> tuple[str, float, str]:
     return f"[{shown}]", 2 + choice_bits(n, len(indices)) + float(np.log2(n)), shown
 
 
+PARTS = {"0": "the real part", "1": "the imaginary part"}
+
+
 def _place(evidence: Evidence, bound: tuple[bool, ...], slices: list[str], words: list[str]) -> str:
-    single, ndim = [s.isdigit() for s in slices], len(slices)
+    part = next((PARTS[slices[a]] for a in evidence.parts if bound[a]), "")
+    rest = [a for a in evidence.axes if bound[a]]
+    place = _own_place(evidence, rest, slices, words) if rest else "every entry"
+    return f"{part} of {place}" if part else place
+
+
+def _own_place(evidence: Evidence, bound: list[int], slices: list[str], words: list[str]) -> str:
+    axes = evidence.axes
+    single, ndim = {a: slices[a].isdigit() for a in axes}, len(axes)
     if evidence.split:
         return " and ".join(
-            f"{'index' if one else 'indices'} {told} of {evidence.axis(axis)}"
-            for axis, (b, one, told) in enumerate(zip(bound, single, words, strict=True))
-            if b
+            f"{'index' if single[a] else 'indices'} {words[a]} of {evidence.axis(a)}" for a in bound
         )
-    if all(single):
-        return f"the entry [{', '.join(slices)}]"
-    if sum(bound) > 1:
-        return f"the block [{', '.join(slices)}]"
-    axis = bound.index(True)
+    told = ", ".join(slices[a] for a in axes)
+    if all(single.values()):
+        return f"the entry [{told}]"
+    if len(bound) > 1:
+        return f"the block [{told}]"
+    axis = bound[0]
     if ndim == 1:
-        return f"the entries {words[0]}"
+        return f"the entries {words[axis]}"
     noun = ("row", "column")[axis] if ndim == 2 else f"index of axis {axis}"
     plural = {"row": "rows", "column": "columns"}.get(noun, f"indices of axis {axis}")
     if single[axis]:
@@ -143,7 +154,7 @@ def _by_shape(evidence: Evidence) -> Iterator[Pattern]:
     if evidence.split:
         yield from _by_pair(evidence)
         return
-    if evidence.claimed.ndim < 2:
+    if evidence.claimed.ndim < 2 or evidence.parts:
         return
     n, m = evidence.shape[-2:]
     grid = np.arange(n)[:, None], np.arange(m)[None, :]

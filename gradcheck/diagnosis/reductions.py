@@ -19,7 +19,7 @@ REDUCTIONS: tuple[tuple[str, Callable[..., Array], Callable[[int], float]], ...]
 """Reductions, and how the noise of one of n entries grows with them, twice: entries share it."""
 
 
-VAGUE = 1e-2
+UNKNOWN_BEYOND = 1e-2
 """A factor that is known no better is near to some known one by chance."""
 
 
@@ -31,7 +31,7 @@ def _take(x: Array, axis: tuple[int, ...], at: int) -> Array:
 
 def _spread(evidence: Evidence) -> Iterator[Candidate]:
     """The claim is one number along some axes: a reduction of the truth, spread out again."""
-    axes = [a for a, n in enumerate(evidence.shape) if n > 1]
+    axes = [a for a in evidence.axes if evidence.shape[a] > 1]
     chosen = [c for k in range(1, len(axes) + 1) for c in combinations(axes, k)]
     for axis in chosen:
         if _varies(evidence.claimed, axis) or not np.any(evidence.claimed):
@@ -51,7 +51,8 @@ def _flat(evidence: Evidence) -> Iterator[Candidate]:
     if evidence.claimed.size > 2 and value and np.all(evidence.claimed == value):
         bits = 8.0 + real_bits(value, 1e-3 * abs(value))
         z = np.zeros_like(evidence.t)
-        yield Candidate(z, bits, free=1, parameters={"value": value})
+        true = "is zero" if evidence.is_zero else "varies"
+        yield Candidate(z, bits, free=1, parameters={"value": value, "true": true})
 
 
 def _centred(evidence: Evidence) -> Iterator[Candidate]:
@@ -74,13 +75,15 @@ def _cumulated(evidence: Evidence) -> Iterator[Candidate]:
         def from_the_end(c: Array, axis: int = axis) -> Array:
             return np.flip(np.diff(np.flip(c, axis), axis=axis, prepend=0.0), axis)
 
-        for words, undo in (
-            ("summed up from the start", differences),
-            ("summed up from the end", from_the_end),
-            ("differenced", lambda c, axis=axis: np.cumsum(c, axis)),
+        for words, undo, text in (
+            ("summed up from the start", differences, "take the differences"),
+            ("summed up from the end", from_the_end, "take the differences, from the end,"),
+            ("differenced", lambda c, axis=axis: np.cumsum(c, axis), "sum it up"),
         ):
             x = evidence.sampled(undo(evidence.claimed))
-            yield from up_to_factor(evidence, x, bits=3.0, undo=undo, words=words, axis=axis)
+            yield from up_to_factor(
+                evidence, x, bits=3.0, undo=undo, words=words, axis=axis, repair=text
+            )
 
 
 def _varies(x: Array, axis: tuple[int, ...]) -> bool:
@@ -96,7 +99,7 @@ def _along(evidence: Evidence, axis: tuple[int, ...], axes: list[int]) -> str:
 
 def _multiple_of_sum(evidence: Evidence) -> Iterator[Candidate]:
     """As `_spread`, up to a factor."""
-    axes = [a for a, n in enumerate(evidence.shape) if n > 1]
+    axes = [a for a in evidence.axes if evidence.shape[a] > 1]
     for axis in (c for k in range(1, len(axes) + 1) for c in combinations(axes, k)):
         if _varies(evidence.claimed, axis) or not np.any(evidence.claimed):
             continue
@@ -107,7 +110,9 @@ def _multiple_of_sum(evidence: Evidence) -> Iterator[Candidate]:
         noise = float(np.linalg.norm(evidence.s) * n**0.5 / np.linalg.norm(h))
         f = float(evidence.c @ h / (h @ h))
         known, bits = (
-            recognised(evidence, 1 / f, noise / abs(f)) if f and noise < VAGUE else (None, 0.0)
+            recognised(evidence, 1 / f, noise / abs(f))
+            if f and noise < UNKNOWN_BEYOND
+            else (None, 0.0)
         )
         if known is None or not known.words:
             continue
@@ -135,10 +140,11 @@ ROWS = (
     ),
     Row(
         "constant",
-        "the claim is {value:.4g} in every entry, where the true gradient varies",
+        "the claim is {value:.4g} in every entry, where the true gradient {true}",
         "a derivative that depends on the input is taken for a constant",
         "compute it entry by entry",
         _flat,
+        of_zero=True,
     ),
     Row(
         "mean removed",
@@ -151,7 +157,7 @@ ROWS = (
         "cumulated",
         "the claim is the true gradient {words} along {axis_name}{besides}",
         "a cumulated sum, or its derivative, is forgotten or applied twice",
-        "undo the cumulated sum along {axis_name}",
+        "{repair} along {axis_name}{also}",
         _cumulated,
     ),
 )

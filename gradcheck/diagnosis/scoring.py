@@ -75,6 +75,7 @@ class Row:
         bits: the cost of naming it; a common mistake has a short name.
         surest: the most confidence it can have: one that says what is seen, and leaves open what
             was done, is not as sure.
+        of_zero: whether it means something where the true gradient is zero.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Row:
     candidates: Callable[[Evidence], Iterator[Candidate]]
     bits: float = 6.0
     surest: float = SUREST
+    of_zero: bool = False
 
 
 def length(evidence: Evidence, candidate: Candidate) -> float:
@@ -136,8 +138,10 @@ def fits(evidence: Evidence, candidate: Candidate) -> bool:
     tells = told & evidence.w
     if candidate.tells is not None:
         tells = tells & candidate.tells
-    wrong = int(evidence.w.sum())
-    if tells.sum() < max(min(candidate.enough, evidence.claimed.size), wrong / 2):
+    wrong, enough = int(evidence.w.sum()), candidate.enough
+    if enough <= ENOUGH:
+        enough = min(enough, evidence.claimed.size)
+    if tells.sum() < max(enough, wrong / 2):
         return False
     z = candidate.z[told]
     if np.max(np.abs(z), initial=0.0) > LARGEST_Z:
@@ -183,7 +187,8 @@ def done(
 ) -> Candidate:
     """Returns the hypothesis that the claim is h(true), where dh/dtrue is the slope."""
     h = np.asarray(h, dtype=float)
-    s = np.hypot(evidence.s * np.abs(slope), evidence.rounding * (np.abs(h) + evidence.scale))
+    floor = evidence.floor * (evidence.rounding / FLOOR)
+    s = np.hypot(evidence.s * np.abs(slope), evidence.rounding * np.abs(h) + floor)
     z = (evidence.c - h) / s
     return Candidate(np.where(np.isnan(h), np.nan, z), bits, tells, free, parameters, undo, enough)
 

@@ -1,4 +1,4 @@
-"""A term too few or too many: weight decay, an L1 penalty, what a normalisation subtracts."""
+"""A term too few or too many: weight decay, an L1 penalty, one of a product rule."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,17 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradcheck.diagnosis.evidence import Array, Evidence
-from gradcheck.diagnosis.expressions import Expression, derived, expressions, fitting
-from gradcheck.diagnosis.factors import NEAT_WITHIN, Known, recognised, slice_name
-from gradcheck.diagnosis.scoring import (
-    CONTENT,
-    Candidate,
-    Row,
-    Undo,
-    is_multiple,
-    real_bits,
-    undone,
-)
+from gradcheck.diagnosis.expressions import Expression, expressions
+from gradcheck.diagnosis.factors import NEAT_WITHIN, Known, exactly, recognised, scaling
+from gradcheck.diagnosis.scoring import VAGUE, Candidate, Row, is_multiple, real_bits, undone
 from gradcheck.verdict import number
 
 KEPT = 3
@@ -32,6 +24,7 @@ class Multiple:
     bits: float
     free: int
     text: str
+    exactly: str
 
 
 def _multiple(evidence: Evidence, feature: Array) -> Multiple | None:
@@ -45,8 +38,10 @@ def _multiple(evidence: Evidence, feature: Array) -> Multiple | None:
         neat = float(f"{abs(value / unit):.{NEAT - 1}e}")
         if neat and abs(neat - abs(value / unit)) <= max(4 * sigma / abs(unit), NEAT_WITHIN * neat):
             sign = float(np.sign(value / unit))
-            return Multiple(sign * neat * unit, 10.0, 0, f"{number(sign * neat)}{name}")
-    return Multiple(value, 6 + real_bits(value, sigma), 1, number(value))
+            text = f"{number(sign * neat)}{name}"
+            return Multiple(sign * neat * unit, 10.0, 0, text, text)
+    text = exactly(value)
+    return Multiple(float(text), 6 + real_bits(value, sigma), 1, number(value), text)
 
 
 def _units(evidence: Evidence) -> Iterator[tuple[str, float]]:
@@ -77,35 +72,38 @@ def _beside(evidence: Evidence) -> Iterator[Candidate]:
         x = evidence.c / factor
         rest = float((e.at / evidence.s) @ (v - x / evidence.s) / gram[1, 1])
         cost = real_bits(rest, float(gram[1, 1]) ** -0.5)
+        text, scaled = scaling(factor)
+        rest = float(exactly(rest))
         yield undone(
             evidence, x + rest * e.at, bits=bits + cost + np.log2(len(found)), free=2,
-            undo=lambda c, e=e, f=factor, r=rest: c / f + r * e.values(), expression=e.text,
-            factor=factor, inverse=1 / factor, words=known.words, rest=rest,
+            undo=lambda c, e=e, scaled=scaled, r=rest: scaled(c) + r * e.values(),
+            expression=e.text, factor=factor, inverse=1 / factor, words=known.words, rest=rest,
+            repair=f"{text}, then add {exactly(rest)} * {e.text}",
         )  # fmt: skip
 
 
 PENALTIES = ("{q}", "sign({q})")
 
 
-def term(evidence: Evidence, e: Expression, bits: float) -> Iterator[Candidate]:
-    """Yields the hypothesis that claim - true is a multiple of an expression."""
+def term(evidence: Evidence, e: Expression, bits: float, *, neat: bool) -> Iterator[Candidate]:
+    """Yields the hypothesis that claim - true is a multiple, neat or not, of an expression."""
     found = _multiple(evidence, e.at)
-    if found is None:
+    if found is None or (not found.free) is not neat:
         return
     yield undone(
         evidence, evidence.c - found.value * e.at, bits=bits + found.bits, free=found.free,
         undo=lambda c: c - found.value * e.values(), expression=e.text, multiple=found.value,
-        text=found.text,
+        text=found.text, exactly=found.exactly,
     )  # fmt: skip
 
 
-def _penalty(evidence: Evidence, *, form: str) -> Iterator[Candidate]:
+def _penalty(evidence: Evidence, *, form: str, neat: bool) -> Iterator[Candidate]:
     for e in expressions(evidence):
         if e.of == evidence.primal and e.form == form:
-            yield from term(evidence, e, 0.0)
+            yield from term(evidence, e, 0.0, neat=neat)
 
 
-def _any_term(evidence: Evidence) -> Iterator[Candidate]:
+def _any_term(evidence: Evidence, *, neat: bool) -> Iterator[Candidate]:
     """Where claim - true = λ E, or λ u E with a cotangent u."""
     found = list(expressions(evidence))
     for u in [e for e in found if e.form == "{q}" and e.of in evidence.cotangents]:
@@ -114,7 +112,7 @@ def _any_term(evidence: Evidence) -> Iterator[Candidate]:
     found.append(Expression("1", "", "1", one, lambda: np.ones(evidence.shape)))
     for i in _nearest(evidence, np.array([e.at for e in found])):
         if not is_multiple(evidence, found[i].at):
-            yield from term(evidence, found[i], float(np.log2(len(found))))
+            yield from term(evidence, found[i], float(np.log2(len(found))), neat=neat)
 
 
 def _times(u: Expression, e: Expression) -> Expression:
@@ -131,129 +129,65 @@ def _nearest(evidence: Evidence, features: Array) -> Array:
     return np.argsort(-np.nan_to_num(explained, nan=-1.0), kind="stable")[:KEPT]
 
 
-def _in_slices(evidence: Evidence, *, level: bool, multiple: bool) -> Iterator[Candidate]:
-    """Where claim - true = α + β q with an α and a β for each slice, as projections subtract."""
-    if evidence.claimed.ndim < 1 or evidence.claimed.size < 4:
-        return
-    own = [(n, q) for n, q in fitting(evidence, evidence.shape) if q.shape == evidence.shape]
-    own += [(n, q) for n, q in derived(evidence) if n.startswith("one_hot")]
-    quantities = (
-        [(n, q) for n, q in own if n not in evidence.cotangents] if multiple else [("", None)]
-    )
-    for name, q in quantities:
-        for axis in range(evidence.claimed.ndim):
-            found = _fits(evidence, axis, q, level)
-            if found is None:
-                continue
-            term, cost, free, undo = found
-            yield undone(
-                evidence, evidence.c - term, bits=cost + 2 + np.log2(len(quantities)), free=free,
-                undo=undo, quantity=name, slice=_slice(evidence, axis), axis=axis,
-            )  # fmt: skip
-
-
-def _slice(evidence: Evidence, axis: int) -> str:
-    ndim = evidence.claimed.ndim
-    return slice_name(evidence, 1 - axis) if ndim == 2 else f"slice along {evidence.axis(axis)}"
-
-
-def _fits(
-    evidence: Evidence, axis: int, q: Array | None, level: bool
-) -> tuple[Array, float, int, Undo] | None:
-    """Returns the term at the sample, its bits and fitted numbers, and how to take it off.
-
-    The slices run along `axis`: all other indices tell one from another.
-    """
-    shape = tuple(1 if a == axis else n for a, n in enumerate(evidence.shape))
-    number_of = int(np.prod(shape))
-    per = 2 if level and q is not None else 1
-    if number_of == 1 or evidence.shape[axis] <= per or number_of * (per + 1) > evidence.c.size:
-        return None
-    where = np.ravel_multi_index(
-        tuple(np.zeros_like(i) if a == axis else i for a, i in enumerate(evidence.at)), shape
-    )
-    weight = evidence.s**-2.0
-
-    def total(x: Array) -> Array:
-        return np.bincount(where, weight * x, number_of)
-
-    one, d = np.ones_like(evidence.c), evidence.c - evidence.t
-    f = one if q is None else evidence.sampled(q)
-    zero = np.zeros(number_of)
-    ff, fd, f1 = total(f * f), total(f * d), total(f)
-    n, d1 = total(one), total(d)
-    with np.errstate(all="ignore"):
-        if per == 2:
-            determinant = ff * n - f1 * f1
-            beta, alpha = (fd * n - f1 * d1) / determinant, (ff * d1 - f1 * fd) / determinant
-            sizes = np.sqrt(determinant / n), np.sqrt(n)
-        else:
-            beta, alpha = fd / ff, zero
-            sizes = np.sqrt(ff), np.sqrt(n)
-    term = alpha[where] + beta[where] * f
-    if not np.isfinite(term).all():
-        return None
-    seen = np.bincount(where, minlength=number_of) > 0
-    bits = float(np.sum(np.log2(1 + np.abs(beta * sizes[0])[seen]) + CONTENT))
-    if per == 2:
-        bits += float(np.sum(np.log2(1 + np.abs(alpha * sizes[1])[seen]) + CONTENT))
-    a, b = np.nan_to_num(alpha).reshape(shape), np.nan_to_num(beta).reshape(shape)
-    return term, bits, per * int(seen.sum()), lambda c: c - a - b * (1.0 if q is None else q)
-
+PENALTY = "that only one of forward and backward has, or with another weight"
+MULTIPLE = "claimed - true is {text} * {expression}"
+SUBTRACT = "subtract {exactly} * {expression}"
 
 ROWS = (
     Row(
         "weight decay",
-        "claimed - true is {text} * {expression}",
-        "a penalty (weight decay) that only forward or only backward has, or with another weight;"
-        " or a norm that is taken for a constant",
-        "subtract {text} * {expression}",
-        lambda e: _penalty(e, form="{q}"),
+        MULTIPLE,
+        f"a penalty (weight decay) {PENALTY}",
+        SUBTRACT,
+        lambda e: _penalty(e, form="{q}", neat=True),
         bits=4,
+        of_zero=True,
+    ),
+    Row(
+        "weight decay",
+        MULTIPLE,
+        f"a penalty (weight decay) {PENALTY}; or a norm that is taken for a constant",
+        SUBTRACT,
+        lambda e: _penalty(e, form="{q}", neat=False),
+        bits=4,
+        surest=VAGUE,
     ),
     Row(
         "L1 penalty",
-        "claimed - true is {text} * {expression}",
-        "an L1 penalty that only one of forward and backward has, or with another weight",
-        "subtract {text} * {expression}",
-        lambda e: _penalty(e, form="sign({q})"),
+        MULTIPLE,
+        f"an L1 penalty {PENALTY}",
+        SUBTRACT,
+        lambda e: _penalty(e, form="sign({q})", neat=True),
+        of_zero=True,
+    ),
+    Row(
+        "L1 penalty",
+        MULTIPLE,
+        f"an L1 penalty {PENALTY}",
+        SUBTRACT,
+        lambda e: _penalty(e, form="sign({q})", neat=False),
+        surest=VAGUE,
     ),
     Row(
         "term",
-        "claimed - true is {text} * {expression}",
+        MULTIPLE,
         "a term of the derivative is left out, or one too many",
-        "subtract {text} * {expression}",
-        _any_term,
+        SUBTRACT,
+        lambda e: _any_term(e, neat=True),
+    ),
+    Row(
+        "term",
+        MULTIPLE,
+        "a term of the derivative is left out, or one too many",
+        SUBTRACT,
+        lambda e: _any_term(e, neat=False),
+        surest=VAGUE,
     ),
     Row(
         "factor beside a term",
         "all but a multiple of {expression} in the claim is {factor:.4g} times what it should be",
         "{words}",
-        "multiply the rest by {inverse:.4g}",
+        "{repair}",
         _beside,
-    ),
-    Row(
-        "mean term",
-        "the claim differs from the true gradient by one number for each {slice}",
-        "the mean that is subtracted in the forward pass is taken for a constant, or a sum is"
-        " missing",
-        "subtract the mean along {axis_name}",
-        lambda e: _in_slices(e, level=True, multiple=False),
-    ),
-    Row(
-        "projection term",
-        "the claim differs from the true gradient by a multiple of {quantity} for each {slice}",
-        "the term of a normaliser (the variance of a layer norm, the sum of a softmax) is missing"
-        " or wrong",
-        "subtract the projection on {quantity} along {axis_name}",
-        lambda e: _in_slices(e, level=False, multiple=True),
-    ),
-    Row(
-        "mean and variance terms",
-        "the claim differs from the true gradient by a constant and a multiple of {quantity} for"
-        " each {slice}",
-        "mean and variance of a normalisation are taken for constants, or for those of other axes",
-        "subtract the mean, and the projection on {quantity}, along {axis_name}",
-        lambda e: _in_slices(e, level=True, multiple=True),
     ),
 )

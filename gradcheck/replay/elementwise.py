@@ -107,10 +107,21 @@ DECIDING = {*PIECEWISE, *QUOTIENT, "divmod", "modf", "frexp", "huber", "nextafte
 """Ufuncs of floating results whose decisions are lost where `follow` does not follow."""
 
 
+def follows(u: np.ufunc, method: str, operands: Sequence[Any]) -> bool:
+    """Whether a ufunc, or one of its methods, takes decisions that are known."""
+    name = u.__name__
+    if method in ("reduce", "accumulate"):
+        return name in SELECTING
+    known = name in CONSTANT or (
+        (name in PIECEWISE or name in QUOTIENT) and not any(map(np.iscomplexobj, operands))
+    )
+    return known and method in ("__call__", "outer")
+
+
 def follow(
     tape: Tape, u: np.ufunc, method: str, operands: Sequence[Any], named: dict[str, Any]
-) -> tuple[Any] | None:
-    """Returns a ufunc's frozen result, in a tuple; None if it decides nothing that is known.
+) -> Any:
+    """Returns the frozen result of a ufunc that `follows`.
 
     Args:
         tape: the run's.
@@ -119,44 +130,33 @@ def follow(
         operands: plain arrays.
         named: the keyword arguments, plain, without `out`.
     """
-    name = u.__name__
-    if method == "__call__":
-        options = {key: value for key, value in named.items() if key != "where"}
-        return _elementwise(tape, u, operands, options)
-    if method == "outer" and (name in PIECEWISE or name in QUOTIENT or name in CONSTANT):
+    if method == "reduce":
+        return _reduced(tape, u, operands[0], *operands[1:], **named)
+    if method == "accumulate":
+        return _accumulated(tape, u, operands[0], *operands[1:], **named)
+    if method == "outer":
         a, b = map(np.asarray, operands)
         return _elementwise(tape, u, (a.reshape(a.shape + (1,) * b.ndim), b), named)
-    if method == "reduce" and name in SELECTING:
-        return (_reduced(tape, u, operands[0], *operands[1:], **named),)
-    if method == "accumulate" and name in SELECTING:
-        return (_accumulated(tape, u, operands[0], *operands[1:], **named),)
-    return None
+    options = {key: value for key, value in named.items() if key != "where"}
+    return _elementwise(tape, u, operands, options)
 
 
-def _elementwise(
-    tape: Tape, u: np.ufunc, operands: Sequence[Any], named: dict[str, Any]
-) -> tuple[Any] | None:
+def _elementwise(tape: Tape, u: np.ufunc, operands: Sequence[Any], named: dict[str, Any]) -> Any:
     name = u.__name__
-    if name not in CONSTANT and (name not in DECIDING or any(map(np.iscomplexobj, operands))):
-        return None
     shape = np.broadcast_shapes(*map(np.shape, operands))
     if name in CONSTANT:
         on_kink = CONSTANT[name]
-        return (
-            copied(
-                tape.decide(
-                    name,
-                    shape,
-                    lambda: copied(u(*operands, **named)),
-                    lambda _: np.count_nonzero(on_kink(*operands)),
-                )
-            ),
+        return copied(
+            tape.decide(
+                name,
+                shape,
+                lambda: copied(u(*operands, **named)),
+                lambda _: np.count_nonzero(on_kink(*operands)),
+            )
         )
     if name in PIECEWISE:
-        return (_branches(tape, name, PIECEWISE[name], u(*operands, **named), operands, shape),)
-    if name in QUOTIENT:
-        return (_remains(tape, name, u(*operands, **named), operands, shape),)
-    return None
+        return _branches(tape, name, PIECEWISE[name], u(*operands, **named), operands, shape)
+    return _remains(tape, name, u(*operands, **named), operands, shape)
 
 
 def _branches(
@@ -217,8 +217,7 @@ def _reduced(
     if keepdims:
         value = value.reshape([1 if i in axes else n for i, n in enumerate(x.shape)])
     if initial is not None and initial is not np._NoValue:
-        found = _elementwise(tape, u, (value, initial), {})
-        return value if found is None else found[0]
+        return _elementwise(tape, u, (value, initial), {})
     return value if value.ndim or keepdims else value[()]
 
 

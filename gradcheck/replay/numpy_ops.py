@@ -32,21 +32,43 @@ def ufunc(u: np.ufunc, method: str, inputs: Sequence[Any], kwargs: Mapping[str, 
         return elementwise.COMPOSED[u.__name__, method](*inputs)
     out = named.pop("out", None)
     with running(None):
-        followed = None if tape is None else elementwise.follow(tape, u, method, operands, named)
-        if followed is None:
-            call = getattr(u, method)
-            result = call(*operands, **named, **({} if out is None else {"out": out}))
+        if tape is None or not elementwise.follows(u, method, operands):
+            result = _called(tape, u, method, operands, named, out)
             if tape is not None and elementwise.is_unseen(u, result, operands):
                 tape.escape(f"np.{u.__name__}.{method}")
             if tape is not None and elementwise.is_discrete(result):
                 result = _constant(tape, f"{u.__name__}.{method}", result, operands, None)
                 out = None if out is None else _filled(out, result)
         else:
-            result = followed[0]
+            result = _followed(tape, u, method, operands, named)
             out = None if out is None else _filled(out, result, named.get("where", True))
     if tape is not None and method == "at" and type(inputs[0]) not in KINDS:
         tape.escape(f"np.{u.__name__}.at wrote into an array that is not traced")
     return wrapped(result) if out is None else _written(tape, u, kwargs["out"], out)
+
+
+def _followed(tape: Tape, u: np.ufunc, method: str, operands: Any, named: dict[str, Any]) -> Any:
+    """Returns what a ufunc that decides gives on the branch."""
+
+    def compute(*given: Any) -> Any:
+        return elementwise.follow(tape, u, method, given, named)
+
+    return tape.seen(_name(u, method), compute, tuple(operands), repeatable=False)
+
+
+def _called(
+    tape: Tape | None, u: np.ufunc, method: str, operands: Any, named: dict[str, Any], out: Any
+) -> Any:
+    """Returns what a ufunc that decides nothing gives."""
+    call = getattr(u, method)
+    if tape is None or tape.watcher is None or method == "at":
+        return call(*operands, **named, **({} if out is None else {"out": out}))
+    result = tape.seen(_name(u, method), lambda *given: call(*given, **named), tuple(operands))
+    return result if out is None else _filled(out, result, named.get("where", True))
+
+
+def _name(u: np.ufunc, method: str) -> str:
+    return u.__name__ if method == "__call__" else f"{u.__name__}.{method}"
 
 
 def function(f: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -93,8 +115,10 @@ def passed(tape: Tape | None, name: str, f: Callable[..., Any], args: Any, kwarg
     """Returns what a function gives; booleans and integers that it gives are a decision."""
     plain, named = bare(tuple(args)), bare(dict(kwargs))
     with running(None):
-        result = f(*plain, **named)
-        if tape is None or not elementwise.is_discrete(result):
+        if tape is None:
+            return wrapped(f(*plain, **named))
+        result = tape.seen(name, lambda *given: f(*given, **named), plain)
+        if not elementwise.is_discrete(result):
             return wrapped(result)
         ties = elementwise.TIES.get(name)
         return _constant(

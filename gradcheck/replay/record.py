@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.replay.conversions import replaced
-from gradcheck.replay.tape import Decision, ReplayMismatch, Tape, running
+from gradcheck.replay.tape import Decision, ReplayMismatch, Tape, Watcher, running
 from gradcheck.replay.traced import KINDS, bare, is_floating, wrapped
 
 Point = Mapping[str, Any]
@@ -71,6 +71,15 @@ class Recorded:
             ReplayMismatch: the function took other operations than when it was recorded.
         """
         return _run(self.function, point, Tape(self.taken), self.uses_torch)
+
+    def watched(self, point: Point, watcher: Watcher) -> dict[str, Any]:
+        """Returns the frozen outputs at a point as a watcher of the operations has them.
+
+        Raises:
+            ReplayMismatch: the function took other operations than when it was recorded.
+        """
+        tape = Tape(self.taken, watcher=watcher)
+        return _run(self.function, point, tape, self.uses_torch)
 
     def flips(self, point: Point) -> int:
         """Returns how many of the decisions would be others at a point; costs one evaluation.

@@ -5,15 +5,36 @@ zero an entry lay, the order that a sort found, every result that is a boolean o
 tape records them once; afterwards it hands them out in the same order.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 Thunk = Callable[[], Any]
+
+
+class Watcher(Protocol):
+    """Sees each operation of a run, and may give another result than it has."""
+
+    def __call__(
+        self,
+        op: str,
+        compute: Callable[..., Any],
+        operands: tuple[Any, ...],
+        repeatable: bool,
+        /,
+    ) -> Any:
+        """Returns what the operation is to give.
+
+        Args:
+            op: the operation's name.
+            compute: operands -> result; called once, or again where it is repeatable.
+            operands: plain arrays, lists of them, and whatever else it takes.
+            repeatable: whether it takes no decisions and writes nothing.
+        """
+        ...
 
 
 class ReplayMismatch(RuntimeError):
@@ -47,9 +68,15 @@ class Tape:
         flips: the decisions that would be taken otherwise at this point; counted in audits only.
         met_torch: whether torch was called.
         broken: the first mismatch, kept in case the function swallows what it raised.
+        watcher: sees each operation, and may change what it gives.
     """
 
-    def __init__(self, decisions: tuple[Decision, ...] | None = None, audit: bool = False):
+    def __init__(
+        self,
+        decisions: tuple[Decision, ...] | None = None,
+        audit: bool = False,
+        watcher: Watcher | None = None,
+    ):
         self.recording = decisions is None
         self.decisions: list[Decision] = [] if decisions is None else list(decisions)
         self.audit = audit
@@ -57,6 +84,7 @@ class Tape:
         self.flips = 0
         self.met_torch = False
         self.broken: ReplayMismatch | None = None
+        self.watcher = watcher
         self._next = 0
 
     def decide(
@@ -120,6 +148,19 @@ class Tape:
         self.broken = self.broken or ReplayMismatch(message)
         raise self.broken
 
+    def seen(
+        self,
+        op: str,
+        compute: Callable[..., Any],
+        operands: tuple[Any, ...],
+        *,
+        repeatable: bool = True,
+    ) -> Any:
+        """Returns what an operation gives, as the watcher has it."""
+        if self.watcher is None:
+            return compute(*operands)
+        return self.watcher(op, compute, operands, repeatable)
+
 
 _ACTIVE: ContextVar[Tape | None] = ContextVar("tape", default=None)
 
@@ -129,14 +170,22 @@ def active() -> Tape | None:
     return _ACTIVE.get()
 
 
-@contextmanager
-def running(tape: Tape | None) -> Iterator[None]:
-    """Makes a tape the active one; None hides what happens within from any."""
-    token = _ACTIVE.set(tape)
-    try:
-        yield
-    finally:
-        _ACTIVE.reset(token)
+class running:
+    """Makes a tape the active one; None hides what happens within from any.
+
+    A class, since every operation of a run enters it: a generator takes twice as long.
+    """
+
+    __slots__ = ("_tape", "_token")
+
+    def __init__(self, tape: Tape | None) -> None:
+        self._tape = tape
+
+    def __enter__(self) -> None:
+        self._token = _ACTIVE.set(self._tape)
+
+    def __exit__(self, *_: object) -> None:
+        _ACTIVE.reset(self._token)
 
 
 def equal(x: Any, y: Any) -> bool:

@@ -7,7 +7,7 @@ that are booleans or integers are decisions.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -272,7 +272,14 @@ def _operation(tape: Tape, func: Any, args: Sequence[Any], kwargs: dict[str, Any
     follow = _follower(call, _bound(func, args, plain))
     if follow is None:
         return _other(tape, func, args, kwargs, op)
-    result = follow()
+
+    def compute(*given: Any) -> Any:
+        other = _follower(replace(call, args=given), _bound(func, given, plain))
+        assert other is not None
+        return other()
+
+    watched = tape.watcher is not None
+    result = tape.seen(op, compute, tuple(args), repeatable=False) if watched else follow()
     if in_place:
         return args[0].copy_(result)
     return _filled(kwargs["out"], result) if "out" in kwargs else result
@@ -280,7 +287,15 @@ def _operation(tape: Tape, func: Any, args: Sequence[Any], kwargs: dict[str, Any
 
 def _other(tape: Tape, func: Any, args: Sequence[Any], kwargs: dict[str, Any], op: str) -> Any:
     """Returns what an operation gives that is not followed."""
-    result = func(*args, **kwargs)
+    if tape.watcher is None or (func._schema.is_mutable and not hasattr(aten, op)):
+        result = func(*args, **kwargs)
+    elif func._schema.is_mutable and "out" not in kwargs:
+        out_of_place = getattr(aten, op)
+        given = (args[0].clone(), *args[1:])
+        result = tape.seen(op, lambda *a: out_of_place(*a, **kwargs), given, repeatable=False)
+        result = args[0].copy_(result)
+    else:
+        result = tape.seen(op, lambda *a: func(*a, **kwargs), tuple(args))
     if func.namespace not in ("aten", "prims", "prim"):
         tape.escape(f"the operation {func.namespace}::{op}")
     elif op in OPAQUE or (op in DISTANCES and _bound(func, args, kwargs)["p"] in ORDERS):

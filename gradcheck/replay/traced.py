@@ -65,16 +65,16 @@ class Traced:
         return _escaped("became a Python complex", complex(self.data_))
 
     def __getitem__(self, key: Any) -> Any:
-        return wrapped(self.data_[bare(key)])
+        return wrapped(seen("getitem", operator.getitem, (self.data_, bare(key))))
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        self.data_[bare(key)] = bare(value)
+        _put(self.data_, bare(key), bare(value))
 
     def __len__(self) -> int:
         return len(self.data_)
 
     def __iter__(self) -> Iterator[Any]:
-        return (wrapped(item) for item in iter(self.data_))
+        return (self[i] for i in range(len(self.data_)))
 
     def __contains__(self, item: Any) -> bool:
         return _decision("contains", self, lambda: bare(item) in self.data_)
@@ -104,7 +104,7 @@ class Traced:
         return np.divmod(other, self)  # pyright: ignore
 
     def __neg__(self) -> Any:
-        return wrapped(-self.data_)
+        return wrapped(seen("negative", operator.neg, (self.data_,)))
 
     def __pos__(self) -> Any:
         return wrapped(+self.data_)
@@ -152,10 +152,10 @@ class TracedBuffer(np.ndarray):
         return Traced(plain(self)).__array_function__(func, types, args, kwargs)
 
     def __getitem__(self, key: Any) -> Any:
-        return wrapped(plain(self)[bare(key)])
+        return wrapped(seen("getitem", operator.getitem, (plain(self), bare(key))))
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        plain(self)[bare(key)] = bare(value)
+        _put(plain(self), bare(key), bare(value))
 
     def __iter__(self) -> Iterator[Any]:
         return iter(Traced(plain(self)))
@@ -245,6 +245,8 @@ def has_traced(tree: Any) -> bool:
 
 def wrapped(tree: Any) -> Any:
     """Returns a tree with its floating arrays and scalars traced."""
+    if type(tree) is np.ndarray:
+        return Traced(tree) if is_floating(tree.dtype) else tree
     if isinstance(tree, (list, tuple)):
         items = list(map(wrapped, tree))
         return type(tree)(*items) if hasattr(tree, "_fields") else type(tree)(items)
@@ -252,6 +254,17 @@ def wrapped(tree: Any) -> Any:
         if type(tree) not in KINDS and is_floating(tree.dtype):
             return Traced(tree) if isinstance(tree, np.ndarray) else TracedScalar(tree)
     return tree
+
+
+def seen(op: str, compute: Callable[..., Any], operands: tuple[Any, ...]) -> Any:
+    """Returns what an operation without decisions gives of plain arrays, as the run has it."""
+    tape = active()
+    with running(None):
+        return compute(*operands) if tape is None else tape.seen(op, compute, operands)
+
+
+def _put(x: np.ndarray, key: Any, value: Any) -> None:
+    x[key] = seen("setitem", lambda v: v, (value,))
 
 
 def _escaped(way: str, carrier: Any) -> Any:
@@ -277,16 +290,17 @@ def _binary(name: str) -> tuple[Callable, Callable, Callable]:
     function = getattr(operator, name)
 
     def forward(self: Traced, other: Any) -> Any:
-        with running(None):
-            return wrapped(function(self.data_, bare(other)))
+        return wrapped(seen(name, function, (self.data_, bare(other))))
 
     def reflected(self: Traced, other: Any) -> Any:
-        with running(None):
-            return wrapped(function(bare(other), self.data_))
+        return wrapped(seen(name, function, (bare(other), self.data_)))
 
     def in_place(self: Traced, other: Any) -> Any:
+        tape, before = active(), self.data_
+        if tape is not None and tape.watcher is not None and isinstance(before, np.ndarray):
+            before[...] = seen(name, function, (before.copy(), bare(other)))
+            return self
         with running(None):
-            before = self.data_
             after = getattr(operator, f"i{name}")(before, bare(other))
         return self if after is before else wrapped(after)
 

@@ -79,16 +79,20 @@ CLAIMS = {
 }
 
 
-@pytest.mark.parametrize("size", [2000, 40_000])
+SIZES = ((2000, "float32"), (2000, "float64"), (40_000, "float64"))
+
+
+@pytest.mark.parametrize("size, dtype", SIZES)
 @pytest.mark.parametrize("name", CLAIMS)
 @settings(max_examples=2)
 @given(seed=SEEDS)
-def test_thousands_of_entries_on_kinks_are_each_looked_at(name, size, seed):
-    vjp, is_right = CLAIMS[name]
-    x = np.maximum(np.random.default_rng(seed).normal(size=size), 0)
+def test_thousands_of_entries_on_kinks_are_each_looked_at(name, size, dtype, seed):
+    claim, is_right = CLAIMS[name]
+    vjp = lambda u, x: claim(u, x).astype(u.dtype)  # noqa: E731
+    x = np.maximum(np.random.default_rng(seed).normal(size=size), 0).astype(dtype)
     verdict = gradcheck.check(rectified, x, vjp=vjp, seed=seed)
     assert verdict.status == ("pass" if is_right else "fail"), str(verdict)
     if not is_right:
-        off = vjp(np.ones(size), x) - (x > 0)
+        off = claim(np.ones(size), x) - (x > 0)
         wrong = np.flatnonzero((np.abs(off - 0.5) > 0.5) | ((x > 0) & (off != 0)))
         assert sorted(i for (i,) in verdict.findings[0].indices) == wrong.tolist()

@@ -291,3 +291,21 @@ def test_branches_that_make_up_for_one_another_are_no_kink():
     for vjp, status in ((lambda u, x: u, "pass"), (lambda u, x: u * (x != 0), "fail")):
         for seed in range(4):
             assert gradcheck.check(identity, x, vjp=vjp, seed=seed).status == status
+
+
+@pytest.mark.parametrize("seed", range(20, 30))
+def test_an_ill_conditioned_system_has_no_kinks(seed):
+    """The noise of a solution looks like kinks, which must not excuse a wrong sign."""
+    hilbert = 1 / (np.arange(8.0)[:, None] + np.arange(8.0) + 1)
+    b = np.random.default_rng(seed).normal(size=8)
+
+    def solve_back(u, a, b, sign):
+        b_bar = np.linalg.solve(a.T, u)
+        return -sign * np.outer(b_bar, np.linalg.solve(a, b)), b_bar
+
+    def checked(sign):
+        vjp = lambda u, a, b: solve_back(u, a, b, sign)  # noqa: E731
+        return gradcheck.check(lambda a, b: np.linalg.solve(a, b), hilbert, b, vjp=vjp, seed=seed)
+
+    assert checked(1.0).status != "fail"
+    assert checked(-1.0).status != "pass"

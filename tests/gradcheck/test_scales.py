@@ -240,3 +240,42 @@ def test_the_smallest_gradients_of_an_array_are_judged_at_their_own_scale(name, 
     wrong = gradcheck.check(f, x, vjp=lambda u, x: 2 * u * x * spoilt, seed=seed)
     assert wrong.status == "fail"
     assert set(np.flatnonzero(spoilt != 1)) >= {i for (i,) in wrong.findings[0].indices}
+
+
+def powers(x, w):
+    """x^1.5 w has a slope at zero, and one side only."""
+    return np.sqrt(x) ** 3 * w
+
+
+AT_ZERO = {
+    "right": (lambda slope, x: slope, "pass"),
+    "another slope at zero": (lambda slope, x: slope + 0.5 * (x == 0), "fail"),
+    "another slope at one zero": (
+        lambda slope, x: slope + (np.cumsum(x == 0) == 1) * (x == 0),
+        "fail",
+    ),
+    "twice as much": (lambda slope, x: 2 * slope, "fail"),
+    "a dead entry": (lambda slope, x: slope * (np.cumsum(x > 0) != 2), "fail"),
+}
+
+
+@pytest.mark.parametrize("name", AT_ZERO)
+@given(seed=SEEDS)
+def test_entries_at_the_edge_of_the_domain_are_seen_from_inside(name, seed):
+    spoil, status = AT_ZERO[name]
+    rng = np.random.default_rng(seed)
+    x, w = rng.uniform(0.2, 2.0, (2, 9)) * [np.arange(9) % 3 > 0, np.ones(9)]
+
+    def vjp(u, x, w):
+        return u * w * spoil(1.5 * np.sqrt(x), x), u * np.sqrt(x) ** 3
+
+    verdict = gradcheck.check(powers, x, w, vjp=vjp, seed=seed)
+    assert verdict.status == status, str(verdict)
+
+
+def test_what_leaves_the_edge_too_slowly_is_undecided():
+    x = np.array([0.0, 1.0, 2.0])
+    slope = lambda u, x: u * 1.05 * np.abs(x) ** 0.05  # noqa: E731
+    verdict = gradcheck.check(lambda x: x**1.05, x, vjp=slope, seed=1)
+    assert verdict.status == "inconclusive"
+    assert "edge of the function's domain" in str(verdict.comparisons[0].reason)

@@ -24,6 +24,7 @@ class Setting:
     outputs: tuple[str, ...] = ()
     cotangents: tuple[str, ...] = ()
     neighbours: dict[str, tuple[Array, Array]] = field(default_factory=dict)
+    parts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ def evidence(planted: Planted, seed: int, noise: float) -> Evidence | None:
         outputs=setting.outputs,
         cotangents=setting.cotangents,
         neighbours=setting.neighbours,
+        parts=setting.parts,
     )
 
 
@@ -137,7 +139,7 @@ def cube(rng: Rng) -> Setting:
 
 def complex_numbers(rng: Rng) -> Setting:
     n, m = size(rng), size(rng)
-    return Setting(rng.normal(size=(n, m, 2)), {"x": rng.normal(size=(n, m, 2))})
+    return Setting(rng.normal(size=(n, m, 2)), {"x": rng.normal(size=(n, m, 2))}, parts=(2,))
 
 
 def dense(rng: Rng) -> Setting:
@@ -207,6 +209,26 @@ def normalised(rng: Rng) -> Setting:
     h = d / s
     true = (u - u.mean(-1, keepdims=True) - h * (u * h).mean(-1, keepdims=True)) / s
     return Setting(true, {"x": x, "y": h, "u": u, "s": s[:, 0]}, ("y",), ("u",))
+
+
+def unit(rng: Rng) -> Setting:
+    """x of y = x / |x|, row by row."""
+    x, u = rng.normal(size=(2, size(rng), size(rng)))
+    s = np.sqrt((x * x).sum(-1, keepdims=True))
+    y = x / s
+    true = (u - y * (u * y).sum(-1, keepdims=True)) / s
+    return Setting(true, {"x": x, "y": y, "u": u, "s": s[:, 0]}, ("y",), ("u",))
+
+
+def reused(rng: Rng) -> Setting:
+    """W of y = tanh(tanh(a @ W) @ W)."""
+    batch, n = size(rng), size(rng)
+    a, x = rng.normal(size=(batch, n)), rng.normal(size=(n, n)) / np.sqrt(n)
+    h = np.tanh(a @ x)
+    u, y = rng.normal(size=(batch, n)), np.tanh(h @ x)
+    g = u * (1 - y * y)
+    true = h.T @ g + a.T @ (g @ x.T * (1 - h * h))
+    return Setting(true, {"a": a, "x": x, "h": h, "y": y, "u": u}, ("y",), ("u",))
 
 
 def regression(rng: Rng) -> Setting:
@@ -400,6 +422,14 @@ KINDS: tuple[Planted, ...] = (
             lambda s, rng: s.true + (s.quantities["u"].mean(-1) / s.quantities["s"])[:, None]),
     Planted("variance term missing", ("projection term", "mean and variance terms"), normalised,
             made(lambda x, y, u, s: (u - u.mean(-1, keepdims=True)) / s[:, None])),
+    Planted("norm's projection missing", ("projection term",), unit,
+            lambda s, rng: s.quantities["u"] / s.quantities["s"][:, None]),
+    Planted("a multiple of x for each row", ("term of each slice",), plain,
+            lambda s, rng: s.true + rng.normal(size=(len(s.true), 1)) * s.quantities["x"]),
+    Planted("a number for each row", ("term of each slice",), plain,
+            lambda s, rng: s.true + rng.normal(size=(len(s.true), 1))),
+    Planted("one use of a weight alone", ("part of the derivative",), reused,
+            made(lambda a, x, h, y, u: h.T @ (u * (1 - y * y)))),
     Planted("both terms missing", ("mean and variance terms",), normalised,
             made(lambda x, y, u, s: u / s[:, None])),
     Planted("softmax's diagonal", ("softmax's Jacobian", "another derivative"), classes,
