@@ -152,7 +152,7 @@ def figured(
             seen.add(key)
             own = [*definitions.leading(name)]
             read = environment.readings.get(key, None if own else _square(name))
-            if read is not None and not own and not read:
+            if read == () and (not own or key in definitions.trees):
                 return [], key
             if read:
                 options[key] = [*own[:1], *read]

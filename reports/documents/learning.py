@@ -167,14 +167,17 @@ def _define(node: Node, chain: Chain, environment: Environment, source: Source) 
             environment.definitions.setdefault(key, []).append(definition)
             _read_figures(key, link.node, environment)
             return
-    _read_figures(key, chain.links[1].node, environment)
+    if key not in environment.definitions:
+        _read_figures(key, chain.links[1].node, environment)
 
 
 def _read_figures(key: str, tree: Node, environment: Environment) -> None:
     """Remembers for which names the figures of a definition may stand; () where for none."""
     is_numeric = not any(True for _ in names(tree))
     found = as_names(tree, key, environment, whole=is_numeric)
-    if found or (is_numeric and not literal(tree)):
+    results = (n for n in numbers(tree) if n.text in environment.shown and n.digits > 3)
+    alone = not literal(tree) if is_numeric else any(True for _ in results)
+    if found or alone:
         environment.readings[key] = found
     else:
         environment.readings.pop(key, None)

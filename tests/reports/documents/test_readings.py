@@ -52,6 +52,8 @@ READINGS = [
     (GAUSSIAN + r"取 $\sigma^2 = 0.64$。$$\frac{\partial D}{\partial\sigma} = {}$$",
      r"\sigma - \frac1\sigma + \frac12", r"\sigma + \frac1\sigma + \frac12"),
     (GAUSSIAN + r"$\sigma^2 = 0.64$。$$\frac{\partial D}{\partial\sigma} = {}$$", "0.05", "0.45"),
+    (NEURON + r"$$c = a + \tanh(0.32) = 0.6295$$ $$k = w + 0.6295$$ $$L = \frac12 k^2$$"
+     r"$$\frac{\partial L}{\partial w} = {}$$", "2.5978", "3.1"),
     # letters of functions that depend on several names
     (r"$x = 2$, $y = 3$, $q = 1.2$. $$\frac{\partial f}{\partial q} = \frac2q = 1.6667$$"
      r"$$\frac{\partial f}{\partial y} = 1.6667\cdot\frac{4}{25} = {}$$", "0.2667", "0.4167"),
