@@ -33,7 +33,7 @@ from reports.documents.settings import (
 from reports.documents.slopes import slope_claims
 from reports.documents.source import Place, Source, read
 from reports.documents.statements import statements, with_variances
-from reports.documents.targets import spelled_out
+from reports.documents.targets import of_several_names, spelled_out
 from reports.documents.tree import Chain, Transposed, walk
 from reports.documents.update_rules import correction_claims, rule_claims
 
@@ -99,6 +99,7 @@ class _Reader:
             if isinstance(part, Formula)
         ]
         chains = with_variances([chain for _, found in formulas_read for chain in found])
+        self._environment.of_several = of_several_names(chains)
         ordered = iter(chains)
         self._chains = {key: list(islice(ordered, len(found))) for key, found in formulas_read}
         self._environment.minds_orientation = any(
@@ -137,6 +138,7 @@ class _Reader:
             explains=False,
             functions_named=self._environment.functions_named,
             vectors=self._environment.vectors,
+            of_several=self._environment.of_several,
         )
         trial.read()
         return sum(claim.verdict in {"ok", "inherited"} for claim in trial.claims)
@@ -224,7 +226,11 @@ class _Reader:
         if wrong:
             self._correct(chain, wrong)
             return Judged(wrong)
-        return judged if judged.claims or not derived else Judged(tuple(derived[-1:]))
+        if judged.claims or not derived:
+            return judged
+        last = derived[-1]
+        unchecked = last.verdict == "not checked"
+        return Judged(reason=last.explanation) if unchecked else Judged((last,))
 
     def _correct(self, chain: Chain, wrong: Sequence[Claim]) -> None:
         """Remembers what is right in the place of a wrong statement: others follow from it."""

@@ -1,5 +1,7 @@
 """Parentheses, arrays in every bracket form, and case distinctions."""
 
+from dataclasses import replace
+
 from reports.documents.cursor import Cursor
 from reports.documents.notation import COMPARISONS, MATRICES, OTHERWISE
 from reports.documents.tokens import NotRead, Token
@@ -19,8 +21,9 @@ class Brackets(Cursor):
 
     def _bracket(self, opening: str, start: int) -> Node:
         closing = CLOSERS[opening]
-        rows, row = [], [self._entry(opening)]
+        rows, row, signed = [], [self._entry(opening)], True
         while self._is(",", ";", "quad") or (opening == "[" and self._is_value()):
+            signed = signed and self._is("-")
             separator = "," if self._is_value() else self._take().text
             if self._is(closing):
                 break
@@ -38,7 +41,7 @@ class Brackets(Cursor):
                 return Array(span, (tuple(row),), flat=True)
             return row[0]
         if len(rows) == 1:
-            return stacked(span, rows[0])
+            return replace(stacked(span, rows[0]), signed=signed)
         return Array(span, tuple(rows))
 
     def _is_value(self) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from reports.documents import values
 from reports.documents.evaluate import Context, evaluate
-from reports.documents.indices import bindings, instance, named, scripts, without_index
+from reports.documents.indices import bindings, instance, letters, named, scripts, without_index
 from reports.documents.notation import LOSSES
 from reports.documents.readings import PLAIN, Reading
 from reports.documents.source import Place
@@ -118,6 +118,7 @@ class Environment:
 
     entries: dict[str, list[Entry]] = field(default_factory=dict)
     definitions: dict[str, list[Definition]] = field(default_factory=dict)
+    readings: dict[str, tuple[Node, ...]] = field(default_factory=dict)
     functions: dict[str, Function] = field(default_factory=dict)
     arguments: dict[str, tuple[Symbol, ...]] = field(default_factory=dict)
     activations: tuple[str, ...] = ("sigmoid",)
@@ -134,6 +135,7 @@ class Environment:
     forms: dict[str, tuple[str, ...]] = field(default_factory=dict)
     vectors: frozenset[str] = frozenset()
     symmetric: bool = False
+    of_several: frozenset[str] = frozenset()
     nilpotent: set[str] = field(default_factory=set)
     minds_orientation: bool = False
 
@@ -221,6 +223,18 @@ class Environment:
         updated = [e for e in found if e.provenance == "updated"]
         others = [e for e in found if e.provenance != "updated"]
         return [*others[::-1], *updated[::-1]][:MOST_VERSIONS]
+
+    def wrong_in(self, tree: Node) -> list[Entry]:
+        """Returns the values on which a tree rests that were found wrong; of z_k those of all k."""
+        own = [found[0] for name in names(tree) if (found := self.versions(name))]
+        own += [
+            found[-1]
+            for name in names(tree)
+            if isinstance(name, Symbol) and letters(name)
+            for key, found in self.entries.items()
+            if not key.startswith(("∂", "role ")) and bindings(name, named(key))
+        ]
+        return [entry for entry in own if entry.wrong]
 
     def _found(self, node: Node) -> list[Entry]:
         key = key_of(node)
@@ -349,7 +363,7 @@ class Environment:
         if context.reading.sigma:
             return None
         given = [evaluate(argument, context) for argument in call.arguments]
-        if any(q.shape for q in given) and call.name not in _BY_ENTRIES:
+        if any(q.shape for q in given) and call.name not in BY_ENTRIES:
             return None
         if sloped:
             return values.sloped(lambda q: self._applied(function, [q], context), given[0])
@@ -382,7 +396,7 @@ class Environment:
             self.shown[text] = max(bar, self.shown.get(text, 0.0))
 
 
-_BY_ENTRIES = frozenset(("sigma", "f", "g", "phi", "sigmoid"))
+BY_ENTRIES = frozenset(("sigma", "f", "g", "phi", "sigmoid"))
 """Functions that are taken of every entry, also where the document says what they are."""
 
 

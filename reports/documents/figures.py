@@ -9,6 +9,7 @@ from reports.documents import display, values
 from reports.documents.choices import choices, known_upstream
 from reports.documents.claims import Claim, Correction
 from reports.documents.environment import Environment, key_of
+from reports.documents.figured import figured
 from reports.documents.indices import Definitions, family, named, whole
 from reports.documents.links import certainly_known, is_update, side, subject
 from reports.documents.model import Model
@@ -69,6 +70,8 @@ def figure_claims(
         found.append(true)
     if not found:
         return
+    if _holds_by_figures(target, environment, said, stated, bar):
+        return
     true = found[0]
     yield _figure(
         chain,
@@ -79,6 +82,18 @@ def figure_claims(
         true,
         "; ".join(_words(target, stated, true, environment)),
     )
+
+
+def _holds_by_figures(
+    target: Derivative, environment: Environment, said: str, stated: display.Stated, bar: float
+) -> bool:
+    """Whether a gradient is right, or cannot be told, where figures are read as names."""
+    for definitions, fixed in _losses(target, environment, said):
+        others, alone = figured((target.of,), target.wrt, definitions, environment)
+        trues = (_true_gradient(target, other, fixed, environment) for other in others)
+        if alone or any(_near(true, stated, bar) for true in trues if true is not None):
+            return True
+    return False
 
 
 def _words(

@@ -13,6 +13,7 @@ from reports.documents.environment import (
     key_of,
     numbers,
 )
+from reports.documents.figured import as_names
 from reports.documents.links import Pair, is_update, origin_of, side, subject
 from reports.documents.readings import PLAIN
 from reports.documents.repair import attempt
@@ -164,7 +165,22 @@ def _define(node: Node, chain: Chain, environment: Environment, source: Source) 
             place = source.place(link.span[0])
             definition = Definition(link.node, place, environment.section, chain.words)
             environment.definitions.setdefault(key, []).append(definition)
+            _read_figures(key, link.node, environment)
             return
+    if key not in environment.definitions:
+        _read_figures(key, chain.links[1].node, environment)
+
+
+def _read_figures(key: str, tree: Node, environment: Environment) -> None:
+    """Remembers for which names the figures of a definition may stand; () where for none."""
+    is_numeric = not any(True for _ in names(tree))
+    found = as_names(tree, key, environment, whole=is_numeric)
+    results = (n for n in numbers(tree) if n.text in environment.shown and n.digits > 3)
+    alone = not literal(tree) if is_numeric else any(True for _ in results)
+    if found or alone:
+        environment.readings[key] = found
+    else:
+        environment.readings.pop(key, None)
 
 
 def _square_of_nothing(chain: Chain, environment: Environment) -> None:

@@ -6,10 +6,10 @@ from typing import Literal
 
 import numpy as np
 
-from reports.documents import display
+from reports.documents import display, values
 from reports.documents.environment import Environment
 from reports.documents.evaluate import Context, evaluate
-from reports.documents.meant import meanings
+from reports.documents.meant import meanings, summed
 from reports.documents.readings import BENIGN, PLAIN, ROUNDED, Reading
 from reports.documents.tree import (
     Array,
@@ -117,21 +117,25 @@ def pairs(chain: Chain, environment: Environment) -> Iterator[Pair]:
 
 
 def with_corrections(pair: Pair, environment: Environment) -> Pair:
-    """Returns the agreement with right values in place of those found wrong, where there is one."""
+    """Returns the agreement with right values in place of those found wrong, where there is one.
+
+    Where a right value is not known, other figures that are put in may rest on it.
+    """
     again = with_right_values(pair, environment)
-    return pair if again.agreement == "no" else again
+    if again.agreement != "no":
+        return again
+    if literal(pair.right.node):
+        return pair
+    known = all(entry.right is not None for entry in environment.wrong_in(pair.left.node))
+    return pair if known else replace(pair, certain=False)
 
 
 def with_right_values(pair: Pair, environment: Environment) -> Pair:
     """Returns the pair as it compares with right values in place of those found wrong above."""
-    lines = [
-        versions[0].place.line
-        for name in names(pair.left.node)
-        if (versions := environment.versions(name)) and versions[0].wrong
-    ]
-    corrected = environment.corrected() if lines else None
+    wrong = environment.wrong_in(pair.left.node)
+    corrected = environment.corrected() if wrong else None
     again = None if corrected is None else compare(pair.left, pair.right, corrected)
-    return pair if again is None else replace(again, corrected=lines[0])
+    return pair if again is None else replace(again, corrected=wrong[0].place.line)
 
 
 def _is_condition(left: Link, right: Link, chain: Chain) -> bool:
@@ -192,7 +196,33 @@ def _has_value(link: Link, environment: Environment) -> bool:
 
 
 def compare(left: Link, right: Link, environment: Environment) -> Pair | None:
-    """Returns how two sides compare; None where one of them has no value."""
+    """Returns how two sides compare; None where one of them has no value.
+
+    What may be a list or a sum is right as either; wrong, it is taken as what is stated.
+    """
+    found = _compared(left, right, environment)
+    if found is None or found.agreement != "no":
+        return found
+    total, other = (replace(link, node=summed(link.node)) for link in (left, right))
+    if total.node is left.node and other.node is right.node:
+        return found
+    for a, b in ((total, right), (left, other), (total, other)):
+        again = _compared(a, b, environment)
+        if again is not None and (again.agreement != "no" or _in_one_shape(again, found)):
+            return again
+    return found
+
+
+def _in_one_shape(pair: Pair, other: Pair) -> bool:
+    """Whether two sides are values of one shape, where read otherwise they are not."""
+    stated = display.stated(pair.right.node).value if literal(pair.right.node) else None
+    if stated is None or pair.computed is None or other.computed is None:
+        return False
+    fits = values.same_shape(pair.computed, stated)
+    return fits and not values.same_shape(other.computed, stated)
+
+
+def _compared(left: Link, right: Link, environment: Environment) -> Pair | None:
     found: Pair | None = None
     clash = ""
     first: Quantity | None = None

@@ -1,10 +1,11 @@
-"""What an expression of numbers may mean beside what it says: degrees, and quotients cut off."""
+"""What an expression may mean beside what it says: degrees, quotients cut off, sums in brackets."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import reduce
 from math import pi
 
-from reports.documents.tree import Call, Divide, Node, Number, Sum, rebuilt
+from reports.documents.tree import Array, Call, Divide, Node, Number, Sum, rebuilt
 
 LEAST_DEGREES = 10
 """An angle of as much is hardly meant in radians where no π stands in it."""
@@ -50,3 +51,14 @@ def _cut_off(node: Node, value: Callable[[Node], float | None]) -> Node | None:
                 whole = float(length // step)
                 return replace(node, left=Number(quotient.span, str(whole), whole, 0.0, 1))
     return None
+
+
+def summed(node: Node) -> Node:
+    """Returns an expression with the sum in place of a list whose entries only signs part.
+
+    [−1.2 −0.5] is either; (−1.2 −0.5) is a sum anyhow.
+    """
+    if isinstance(node, Array) and node.signed:
+        first, *others = node.rows[0]
+        return reduce(lambda total, term: Sum(node.span, total, term, 1), others, first)
+    return rebuilt(node, summed)

@@ -175,7 +175,7 @@ def agreed_claim(pair: Pair, chain: Chain, environment: Environment, source: Sou
 
 
 def _uses_wrong(node: Node, environment: Environment) -> bool:
-    return any(v[0].wrong for n in names(node) if (v := environment.versions(n)))
+    return bool(environment.wrong_in(node))
 
 
 def _ambiguous(pair: Pair, environment: Environment) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 
 from reports.documents import values
 from reports.documents.dimensions import Dimensions
-from reports.documents.environment import ROLES, Environment, key_of
+from reports.documents.environment import BY_ENTRIES, ROLES, Environment, key_of
 from reports.documents.indices import (
     Definitions,
     family,
@@ -19,7 +19,22 @@ from reports.documents.indices import (
     without_index,
     worth,
 )
-from reports.documents.tree import Array, BigSum, Node, Number, Symbol, walk
+from reports.documents.notation import LOSSES
+from reports.documents.readings import ELEMENTWISE
+from reports.documents.tree import (
+    Array,
+    BigSum,
+    Call,
+    Divide,
+    Negative,
+    Node,
+    Number,
+    Power,
+    Sum,
+    Symbol,
+    Times,
+    walk,
+)
 from reports.documents.values import Numbers, Quantity, entry
 
 LENGTH = 3
@@ -270,6 +285,18 @@ def _end(item: str, extents: Mapping[str, int]) -> int | None:
     """Returns the largest value of an index; None where a letter of it does not run."""
     end = worth(item, extents) if any(map(str.isalpha, item)) else None
     return None if end is None else max(end, 1)
+
+
+def may_be_a_number(node: Node) -> bool:
+    """Whether a part of a formula says nothing of arrays: small letters, quotients, functions."""
+    match node:
+        case Symbol(base=base):
+            return not letters(node) and (base in LOSSES or not base[:1].isupper())
+        case Times(kind=kind):
+            return kind in {"juxtaposed", "dot"}
+        case Call(name=name):
+            return name in ELEMENTWISE or name in BY_ENTRIES
+    return isinstance(node, (Number, Negative, Sum, Divide, Power))
 
 
 def is_parameter(key: str, *, explicit: bool = False) -> bool:

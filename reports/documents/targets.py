@@ -1,6 +1,6 @@
 """What a chain differentiates: ∂L/∂w as written, ∇J(w), d/dx of an expression, whole arrays."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from reports.documents.environment import Definition, Environment, key_of
@@ -16,6 +16,7 @@ from reports.documents.tree import (
     Words,
     names,
     rebuilt,
+    walk,
 )
 
 EXPRESSION = "expression"
@@ -46,6 +47,15 @@ def with_a_name(target: Derivative, environment: Environment) -> tuple[Derivativ
     own = Definition(target.of, environment.at, environment.section)
     definitions = {**environment.definitions, EXPRESSION: [own]}
     return replace(target, of=name), replace(environment, definitions=definitions)
+
+
+def of_several_names(chains: Sequence[Chain]) -> frozenset[str]:
+    """Returns the names of which a document takes derivatives by several others."""
+    found: dict[str, set[str]] = {}
+    for node in (n for chain in chains for link in chain.links for n in walk(link.node)):
+        if isinstance(node, Derivative) and isinstance(node.of, Symbol):
+            found.setdefault(node.of.key, set()).add(key_of(node.wrt) or "")
+    return frozenset(key for key, by in found.items() if len(by) > 1)
 
 
 # ---------------------------------------------------------------- gradients without an index
@@ -82,11 +92,15 @@ def _stroke(node: Derivative, environment: Environment) -> Node:
 
 
 def _is_function(name: Symbol, environment: Environment) -> bool:
-    """Whether a letter is a function of one name: f is none after f = q z, or f(x, y) = ...."""
+    """Whether a letter is a function of one name: not after f = q z, f = 3, or f(x, y) = ...."""
     if name.base not in _FUNCTIONS or name.sub or name.sup:
         return False
     arguments = environment.arguments.get(name.key)
-    return name.key not in environment.definitions if arguments is None else len(arguments) == 1
+    if arguments is not None:
+        return len(arguments) == 1
+    if name.key in environment.of_several:
+        return False
+    return name.key not in environment.definitions and name.key not in environment.entries
 
 
 _FUNCTIONS = NAMED | FUNCTIONS.keys()

@@ -117,10 +117,12 @@ class Array(Node):
     Attributes:
         rows: the entries.
         flat: whether it is written in one line with commas, which leaves its orientation open.
+        signed: whether signs alone stand between its entries, as in [1 -2 -3]: it may be a sum.
     """
 
     rows: tuple[tuple[Node, ...], ...]
     flat: bool = False
+    signed: bool = False
 
 
 @dataclass(frozen=True)

@@ -130,11 +130,13 @@ def hadamard(a: Quantity, b: Quantity, *, broadcast: str = "") -> Quantity:
 
 
 def divide(a: Quantity, b: Quantity) -> Quantity:
-    """Returns a / b, entry by entry.
+    """Returns a / b, entry by entry: how vectors stand does not matter.
 
     Raises:
         Undefined: an entry of b is zero.
     """
+    if a.shape and b.shape and same_shape(a, b):
+        b = _reshaped(b, a.shape)
     a, b = aligned(a, b, "divided by")
     if np.any(b.value == 0):
         raise Undefined("a division by zero")
