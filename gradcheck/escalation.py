@@ -237,6 +237,7 @@ def lost_digits(audited: Audit, wide: Audit, rng: np.random.Generator) -> Iterat
         # A unit next to zero may take the other side in few bits; it takes none to be zero there.
         dead = narrow[index] == 0.0 and abs(float(full[index])) > size / 4
         gross = float(error[index]) > GROSS * size and (eps <= LOW_EPS or bool(gain) or dead)
+        gross &= not _loses_itself(audited, wide)
         where, indices = entry(name, index, audited.evaluator.point[name])
         yield Finding(
             kind="precision",
@@ -251,6 +252,16 @@ def lost_digits(audited: Audit, wide: Audit, rng: np.random.Generator) -> Iterat
                 "in the narrower precision (a difference of large numbers, an overflow)"
             ),
         )
+
+
+def _loses_itself(audited: Audit, wide: Audit) -> bool:
+    """Whether the function has no digits left either (1 + tanh of -6 is zero in float32)."""
+    u, apart, whole = audited.cotangents[0], 0.0, 0.0
+    for name, y in audited.outputs.items():
+        own, other = (backends.of(a).values(a) for a in (y, wide.outputs[name]))
+        apart = max(apart, float(np.max(np.abs(u[name] * (own - other)), initial=0.0)))
+        whole = max(whole, float(np.max(np.abs(u[name] * other), initial=0.0)))
+    return not apart <= GROSS * whole
 
 
 def _is_wide(gradient: Any, x: Any, precision: str | None) -> bool:

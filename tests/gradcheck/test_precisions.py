@@ -386,3 +386,19 @@ def test_one_dead_entry_of_1e5_is_found_in_float32(seed):
 
     verdict = gradcheck.check(lambda x, w: x @ w, x, w, vjp=dead, seed=seed)
     assert verdict.status == "fail", str(verdict)
+
+
+@given(seed=SEEDS, x=st.floats(-6.5, -5.5))
+def test_a_tail_that_is_nothing_in_float32_is_no_wrong_gradient(seed, x):
+    """gelu of -6 is zero in float32, and so is its gradient: both lose all their digits."""
+    c0, c1 = (2 / np.pi) ** 0.5, 0.044715
+
+    def gelu(x):
+        return 0.5 * x * (1 + np.tanh(c0 * (x + c1 * x**3)))
+
+    def back(u, x):
+        t = np.tanh(c0 * (x + c1 * x**3))
+        return u * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * c0 * (1 + 3 * c1 * x * x))
+
+    verdict = gradcheck.check(gelu, np.array([x], np.float32), vjp=back, seed=seed)
+    assert verdict.status != "fail", str(verdict)
