@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gradcheck.noise import Z, rounding_floor, ulps_of
-from gradcheck.oracles.finite_difference import Line
+from gradcheck.oracles.line import Line
 from gradcheck.scales import lengths
 
 STEP = 2.0**-20

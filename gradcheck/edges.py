@@ -12,7 +12,7 @@ import numpy as np
 from gradcheck import backends
 from gradcheck.evaluation import Evaluator
 from gradcheck.noise import Z
-from gradcheck.oracles.finite_difference import Line
+from gradcheck.oracles.line import Line
 
 MOST = 256
 """So many zeros are tried one by one; of more nothing is said."""

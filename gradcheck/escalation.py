@@ -18,7 +18,7 @@ from gradcheck.contract.audited import is_far
 from gradcheck.errors import EvaluationError
 from gradcheck.evaluation import BudgetSpent, Evaluator, flat
 from gradcheck.noise import FLOAT32_BITS, LOW_BITS, scaled, ulp_of_primals
-from gradcheck.oracles.finite_difference import Line
+from gradcheck.oracles.line import Line
 from gradcheck.scales import scale, seen_through
 from gradcheck.structure import entry
 from gradcheck.subject import Point

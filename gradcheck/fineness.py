@@ -15,7 +15,7 @@ import numpy as np
 from gradcheck import backends
 from gradcheck.evaluation import Evaluator
 from gradcheck.noise import FLOAT32_BITS, FROZEN, far_ulps, jitters, ulps_of
-from gradcheck.oracles.finite_difference import Line
+from gradcheck.oracles.line import Line
 from gradcheck.scales import scale
 from gradcheck.subject import Point
 

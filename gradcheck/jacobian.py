@@ -16,7 +16,8 @@ from gradcheck.evaluation import BudgetSpent
 from gradcheck.localisation import Located
 from gradcheck.measurement import Measurement
 from gradcheck.noise import rounding_floor
-from gradcheck.oracles.finite_difference import Line, estimate
+from gradcheck.oracles.finite_difference import estimate
+from gradcheck.oracles.line import Line
 from gradcheck.scales import lengths
 
 MOST_OUTPUTS = 160

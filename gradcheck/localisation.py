@@ -14,7 +14,8 @@ import numpy as np
 from gradcheck.comparison import FAIL_BARS, ROUNDING_ULPS
 from gradcheck.disjoint import STEP as SCREEN_STEP
 from gradcheck.disjoint import Slopes, groups_of, slopes_of
-from gradcheck.oracles.finite_difference import Estimate, Line, estimate, settled, with_kinks
+from gradcheck.oracles.finite_difference import Estimate, estimate, settled, with_kinks
+from gradcheck.oracles.line import Line
 from gradcheck.probes import signed
 from gradcheck.scales import lengths
 

@@ -27,7 +27,8 @@ from gradcheck.noise import (
     rounding_floor,
     symmetric_noise,
 )
-from gradcheck.oracles.finite_difference import Estimate, Level, Line, estimate, settled
+from gradcheck.oracles.finite_difference import Estimate, estimate, settled
+from gradcheck.oracles.line import Level, Line
 from gradcheck.probes import Probe, part_probe, tangent, tied
 from gradcheck.scales import rms
 from gradcheck.verdict import number

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradcheck.evaluation import weight
-from gradcheck.oracles.finite_difference import Line
+from gradcheck.oracles.line import Line
 
 PROBES = 40
 """In bfloat16 they see a missing factor of 5 % of a usual network's gradient (8 standard errors of

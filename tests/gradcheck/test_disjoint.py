@@ -9,7 +9,7 @@ import gradcheck
 from gradcheck.adapters import subject_of
 from gradcheck.disjoint import groups_of, slopes_of
 from gradcheck.evaluation import Evaluator, flat
-from gradcheck.oracles.finite_difference import Line
+from gradcheck.oracles.line import Line
 
 SEEDS = st.integers(0, 2**32 - 1)
 
