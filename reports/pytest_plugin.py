@@ -45,8 +45,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Adds the documents that the globs name to what is collected, whatever else is."""
+    patterns = config.getoption("--audit-documents") or ()
     bases = sorted({config.invocation_params.dir, config.rootpath})
-    named = {pattern: _named(pattern, bases) for pattern in config.getoption("--audit-documents")}
+    named = {pattern: _named(pattern, bases) for pattern in patterns}
     config.stash[NAMED] = named
     paths = sorted({str(path) for found in named.values() for path in found})
     config.args += [path for path in paths if path not in config.args]

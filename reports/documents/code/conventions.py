@@ -32,14 +32,12 @@ def settled_by(run: Run, ratios: Ratios) -> str | None:
     common = uniform(ratios.values())
     if common is None or common <= 0 or run.loss.exact:
         return None
-    if not run.loss.own:
-        natural = SQUARED if "squared" in run.loss.label else (1.0,)
-        found = any(is_one(common / n / s) for n in natural for s in _samples(run))
-        return "" if found else None
-    doubled = any(is_one(common / f) for f in (2.0, 0.5))
-    if not doubled and any(is_one(common / s) for s in _samples(run)):
-        return f"but for the factor {common:.4g}: a mean over the samples, or none"
-    return None
+    if run.scheduled:
+        return f"but for the factor {common:.4g} of the learning rate"
+    if not _by_convention(run, common):
+        return None
+    words = f"but for the factor {common:.4g}: a mean over the samples, or none"
+    return words if run.loss.own else ""
 
 
 SQUARED = (1.0, 2.0)
@@ -78,8 +76,44 @@ def _samples(run: Run) -> list[float]:
     return [f for n in run.counts() for f in (float(n), 1.0 / n)]
 
 
+def factors_open(run: Run, ratios: Ratios) -> list[float]:
+    """Returns by what the loss may have to be multiplied: factors that the most claims share.
+
+    Those that a convention explains; where none does, the most usual one. A loss of the code's own
+    has no factor 2.
+    """
+    counted = _counted(ratios)
+    most = max(counted.values(), default=0)
+    found = [r for r, count in counted.items() if count == most]
+    open_to = [r for r in found if is_one(r) or not run.rated or _by_convention(run, r)]
+    if open_to or (run.loss.own and any(_doubled(r) for r in found)):
+        return open_to or [1.0]
+    return [usual(ratios)]
+
+
 def usual(ratios: Ratios) -> float:
     """Returns the factor that most of the claims have; 1 where there is none."""
-    known = [r for r in ratios.values() if r is not None and r > 0]
-    counted = {r: sum(abs(r - o) < GUARDED * abs(r) for o in known) for r in known}
+    counted = _counted(ratios)
     return max(counted, key=lambda r: (counted[r], is_one(r)), default=1.0)
+
+
+def _counted(ratios: Ratios) -> dict[float, int]:
+    """Returns how many claims have each factor; factors that differ by rounding are one."""
+    known = [r for r in ratios.values() if r is not None and r > 0]
+    counted: dict[float, int] = {}
+    for r in known:
+        if not any(is_one(r / other) for other in counted):
+            counted[r] = sum(is_one(r / other) for other in known)
+    return counted
+
+
+def _by_convention(run: Run, factor: float) -> bool:
+    """Whether a convention explains a factor: the half of a square, a mean over the samples."""
+    if run.loss.own:
+        return not _doubled(factor) and any(is_one(factor / s) for s in _samples(run))
+    natural = SQUARED if "squared" in run.loss.label else (1.0,)
+    return any(is_one(factor / n / s) for n in natural for s in _samples(run))
+
+
+def _doubled(factor: float) -> bool:
+    return any(is_one(factor / f) for f in (2.0, 0.5))

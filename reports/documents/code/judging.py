@@ -9,7 +9,14 @@ import numpy as np
 
 import gradcheck
 from reports.documents.code.arguments import BATCH
-from reports.documents.code.conventions import Ratios, is_one, settled_by, uniform, usual
+from reports.documents.code.conventions import (
+    Ratios,
+    factors_open,
+    is_one,
+    settled_by,
+    uniform,
+    usual,
+)
 from reports.documents.code.experiment import Plan, began, ended
 from reports.documents.code.leaves import Path
 from reports.documents.code.limits import FAILS, Exhausted, Missing, NotReadable
@@ -40,6 +47,7 @@ class Judged:
         convention: under which convention it is right; None where it is wrong.
         repair: what makes it right, where it is wrong.
         stuck: where it does not run as it stands: how it fails.
+        rival: another reading, as likely, in which other gradients are wrong.
     """
 
     run: Run
@@ -48,6 +56,7 @@ class Judged:
     convention: str | None
     repair: Repair | None = None
     stuck: Stuck | None = None
+    rival: "Judged | None" = None
 
     @property
     def wrong(self) -> frozenset[Path]:
@@ -84,10 +93,10 @@ def judged(plan: Plan) -> Judged | None:
     if not found:
         return None
     ordered = sorted(own or wrong, key=_merit, reverse=True)
-    first = _mended(ordered[0])
+    first = mended(ordered[:1])
     if is_mended(first):
         return first
-    others = map(_mended, _elsewhere(ordered))
+    others = (mended([one]) for one in _elsewhere(ordered))
     return right[0] if right else next(filter(is_mended, others), first)
 
 
@@ -96,10 +105,18 @@ def is_mended(one: Judged) -> bool:
     return one.repair is not None and not one.repair.left
 
 
-def _mended(one: Judged) -> Judged:
-    """Returns a run with what makes it right, as far as anything does."""
-    scaled = rescaled(one)
-    return replace(scaled, repair=repaired(scaled.run, scaled.truth, scaled.wrong))
+def mended(open_to: Sequence[Judged]) -> Judged:
+    """Returns the reading of runs that the fewest changes make right, as far as any do."""
+    scaled = [reading for one in open_to for reading in readings(one)]
+    tried = [replace(r, repair=repaired(r.run, r.truth, r.wrong)) for r in scaled]
+    best = min(tried, key=_amiss)
+    rivals = [r for r in tried if _amiss(r) == _amiss(best) and r.wrong != best.wrong]
+    return replace(best, rival=next(iter(rivals), None))
+
+
+def _amiss(one: Judged) -> tuple[int, int]:
+    assert one.repair is not None
+    return len(one.repair.left), len(one.repair.edits)
 
 
 def _elsewhere(ordered: Sequence[Judged]) -> list[Judged]:
@@ -212,17 +229,17 @@ def _merit(one: Judged) -> tuple[bool, int, int]:
     return (loss is not None and loss.exact, right, len(known))
 
 
-def rescaled(one: Judged) -> Judged:
-    """Returns a run with the loss times the factor that most gradients have."""
+def readings(one: Judged) -> list[Judged]:
+    """Returns a run with the loss times each of the factors that as many gradients have."""
     loss = one.run.loss
     if loss is None:
-        return _as_means(one)
+        return [_as_means(one)]
     if loss.exact or uniform(one.ratios.values()) is not None:
-        return one
-    factor = usual(one.ratios)
-    wrong_factor = loss.own and any(is_one(factor / f) for f in (2.0, 0.5))
-    if wrong_factor or is_one(factor):
-        return one
+        return [one]
+    return [_times(one, factor) for factor in factors_open(one.run, one.ratios)]
+
+
+def _times(one: Judged, factor: float) -> Judged:
     truth = one.truth.times(factor)
     ratios = {p: None if r is None else r / factor for p, r in one.ratios.items()}
     return replace(one, truth=truth, ratios=ratios)

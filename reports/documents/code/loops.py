@@ -11,14 +11,14 @@ import numpy as np
 from reports.documents.code.arguments import LAYOUTS, Names
 from reports.documents.code.conventions import is_one, settled_by
 from reports.documents.code.flow import is_step, read
-from reports.documents.code.judging import Judged, rescaled
+from reports.documents.code.judging import Judged, is_mended, mended
 from reports.documents.code.leaves import Path, fresh_value
 from reports.documents.code.limits import FAILS, Exhausted, Missing, NotReadable
 from reports.documents.code.losses import KNOWN, is_loss_name
 from reports.documents.code.names import setting
 from reports.documents.code.pairing import label
 from reports.documents.code.program import Function
-from reports.documents.code.repair import repaired
+from reports.documents.code.rates import rate_of, turns
 from reports.documents.code.runs import truth_of
 from reports.documents.code.solving import Given, Unsolved, solved
 from reports.documents.code.training import (
@@ -70,16 +70,18 @@ def _own(found: Sequence[Judged]) -> list[Judged]:
 
 def _best(found: Sequence[Judged]) -> Judged:
     """Returns what explains a loop best: mended with its own loss, else right with a known one."""
-    scaled = rescaled(max(_own(found) or found, key=_merit))
-    repair = repaired(scaled.run, scaled.truth, scaled.wrong)
+    own = _own(found)
+    best = max(own or found, key=_merit)
+    open_to = [one for one in own if _merit(one) == _merit(best)]
+    scaled = mended(open_to or [best])
     right = [one for one in found if one.convention is not None]
-    return right[0] if right and repair.left else replace(scaled, repair=repair)
+    return scaled if is_mended(scaled) or not right else right[0]
 
 
-def _merit(one: Judged) -> tuple[int, int]:
-    """Returns how many gradients are multiples of the true ones, and how many are right."""
+def _merit(one: Judged) -> tuple[int, bool, int]:
+    """Returns how many gradients are multiples of the true ones, of which loss, how many right."""
     known = [r for r in one.ratios.values() if r is not None]
-    return len(known), sum(map(is_one, known))
+    return len(known), one.run.loss.exact, sum(map(is_one, known))
 
 
 def _training(loop: Loop, names: Names) -> Training | None:
@@ -97,7 +99,17 @@ def _training(loop: Loop, names: Names) -> Training | None:
     primals = {p: v for p, v in start.items() if updates[p]}
     if not primals:
         return None
-    return Training(loop, names, specs, primals, updates, _rate(step))
+    counters = _counters(loop, step)
+    rates = {p: rate_of(updates[p], step.before, counters) for p in primals}
+    falls = any(turns(s, counters) for p in primals for s in updates[p])
+    return Training(loop, names, specs, primals, updates, rates, _any_rate(step), falls)
+
+
+def _counters(loop: Loop, step: Round) -> frozenset[str]:
+    """Returns the whole numbers through which a loop goes."""
+    targets = ast.walk(loop.node.target) if isinstance(loop.node, ast.For) else ()
+    names = {part.id for part in targets if isinstance(part, ast.Name)}
+    return frozenset(n for n in names if isinstance(step.scope.get(n), int))
 
 
 def _start(path: Path, value: Any) -> Any:
@@ -131,7 +143,8 @@ def _last(target: ast.expr) -> set[str]:
     return set()
 
 
-def _rate(step: Round) -> float:
+def _any_rate(step: Round) -> float:
+    """Returns the rate that has a name; 1 where none has."""
     for path, value in step.before.items():
         if setting(path[-1]) == "rate" and np.ndim(value) == 0 and value > 0:
             return float(value)
@@ -151,6 +164,7 @@ def _outcomes(training: Training) -> Iterator[Judged]:
             if not live:
                 continue
             run = replace(run, primals=live)
+            run = replace(run, loss=replace(loss, exact=loss.exact and run.rated))
             claims = run.claims(live, {})
         except Exhausted:
             raise
@@ -167,12 +181,16 @@ def _losses(training: Training) -> Iterator[RoundLoss]:
     step = training.round(training.primals, training.held)
     for path, value in step.after.items():
         if len(path) == 1 and np.ndim(value) == 0 and is_loss_name(path[0]):
-            yield RoundLoss(path[0], lambda s, p=path: s.after[p], path)
+            exact = path not in step.before
+            yield RoundLoss(path[0], lambda s, p=path: s.after[p], path, exact=exact)
+    called = read(training.loop.node)
     for name in list(training.loop.names):
         function = training.loop.names[name]
         if isinstance(function, Function) and is_loss_name(name):
             if all(p in step.scope for p in function.required):
-                yield RoundLoss(name, partial(_called, function), tuple(function.required))
+                taken = tuple(function.required)
+                exact = name in called
+                yield RoundLoss(name, partial(_called, function), taken, exact=exact)
     for output, target in _compared(training, step):
         for name, function in KNOWN.items():
             yield RoundLoss(

@@ -65,6 +65,8 @@ def _of_judged(name: str, found: Judged, text: str) -> list[Finding] | str:
     repair = found.repair
     if repair is None:
         return "not decided"
+    if found.rival is not None:
+        return f"not decided: {_disagreement(found, found.rival)}"
     common = uniform(found.ratios.values())
     returned = isinstance(found.run, Trial) and not found.run.steps
     if returned and common is not None and common < 0 and _ADDED.search(text):
@@ -93,6 +95,12 @@ def _of_judged(name: str, found: Judged, text: str) -> list[Finding] | str:
             return "not decided: its gradients are those of nothing that was tried"
         out += _unrepaired(name, found, told)
     return out
+
+
+def _disagreement(one: Judged, other: Judged) -> str:
+    """Returns in words that two readings of the loss find other gradients right."""
+    first, second = (" and ".join(called(p) for p in sorted(r.wrong)) for r in (one, other))
+    return f"the gradients by {first} and by {second} are not those of one loss"
 
 
 def _told(found: Judged) -> dict[Path, str] | None:

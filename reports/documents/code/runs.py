@@ -37,6 +37,8 @@ class Run(ABC):
         primals: the arrays with a claimed gradient, by their paths.
         budget: the steps that may be taken.
         loss: the scalar that is differentiated; None for ⟨cotangent, output⟩.
+        rated: whether the unit of the claims is certain.
+        scheduled: whether that unit is another one in each round.
     """
 
     name: str
@@ -44,6 +46,8 @@ class Run(ABC):
     primals: Mapping[Path, Any]
     budget: Budget
     loss: Any
+    rated: bool = True
+    scheduled: bool = False
 
     @abstractmethod
     def outputs(self, moved: Mapping[Path, Any]) -> dict[str, Any]:

@@ -186,7 +186,9 @@ class Training(Run):
         specs: the arguments.
         primals: the parameters that it moves.
         updates: for each, the statements that move it.
-        rate: the learning rate; 1 where it is not known.
+        rates: for each, the learning rate; None where it is not certain.
+        likely: the rate of all where not each is certain.
+        scheduled: whether the rate depends on which round it is.
         loss: the scalar that is differentiated.
     """
 
@@ -195,7 +197,9 @@ class Training(Run):
     specs: Specs
     primals: Mapping[Path, Any]
     updates: Mapping[Path, Sequence[ast.stmt]]
-    rate: float
+    rates: Mapping[Path, float | None]
+    likely: float
+    scheduled: bool
     loss: RoundLoss | None = None
 
     @property
@@ -207,6 +211,11 @@ class Training(Run):
     def node(self) -> ast.AST:  # type: ignore[override]
         """Its syntax tree."""
         return self.loop.node
+
+    @property
+    def rated(self) -> bool:  # type: ignore[override]
+        """Whether the rates of all parameters are certain."""
+        return all(self.rates[p] is not None for p in self.primals)
 
     @property
     def budget(self) -> Budget:  # type: ignore[override]
@@ -239,9 +248,10 @@ class Training(Run):
     def claims(
         self, moved: Mapping[Path, Any], cotangents: Mapping[str, Any], edits: Edits = NO_EDITS
     ) -> dict[Path, Any]:
-        """Returns how far the parameters are moved down, in units of the rate."""
+        """Returns how far the parameters are moved down, in units of their rates."""
         steps = self.round(moved, edits).moved()
-        return {p: steps[p] / self.rate for p in self.primals if p in steps}
+        rates = {p: (self.rates[p] if self.rated else None) or self.likely for p in self.primals}
+        return {p: steps[p] / rate for p, rate in rates.items() if p in steps}
 
     def counts(self) -> set[int]:
         """Returns what may be a number of samples, or of entries, by which a mean divides."""
