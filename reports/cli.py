@@ -8,11 +8,12 @@ import importlib.metadata
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NoReturn, TextIO
 
 from reports.build import build
-from reports.documents import Unreadable, audit
+from reports.documents import Audited, Unreadable, audit
 from reports.documents.results import FORMATS
 from reports.output import Progress, atomic, write_lines
 from reports.render import RENDERERS
@@ -119,7 +120,12 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def _audit(arguments: argparse.Namespace) -> int:
-    return _written("audit", arguments, _write_audit)
+    """Writes what was found in the files that can be read; nothing where none of them can."""
+    audits = _audits(arguments.files)
+    if not audits:
+        return USAGE
+    status = _written("audit", arguments, partial(_write_audit, audits))
+    return status if len(audits) == len(arguments.files) else USAGE
 
 
 def _written(
@@ -149,24 +155,28 @@ def _write_report(arguments: argparse.Namespace, file: TextIO) -> int:
     return OK if report.ok else WRONG
 
 
-def _write_audit(arguments: argparse.Namespace, file: TextIO) -> int:
-    progress, audits, status = Progress(), [], OK
-    for done, path in enumerate(arguments.files):
-        progress(done, len(arguments.files), path.name)
+def _audits(paths: Sequence[Path]) -> list[Audited]:
+    """Returns the audits of the files that can be read; of the others it says why not."""
+    progress, audits = Progress(), []
+    for done, path in enumerate(paths):
+        progress(done, len(paths), path.name)
         try:
             audits.append(audit(path))
         except Unreadable as reason:
-            status = USAGE
             progress.close()
             print(f"gradcheck audit: cannot read {path}: {reason}", file=sys.stderr)
     progress.close()
+    return audits
+
+
+def _write_audit(audits: Sequence[Audited], arguments: argparse.Namespace, file: TextIO) -> int:
     write_lines(FORMATS[arguments.format](audits, listed=arguments.unchecked), file)
     wrong = any(audited.flagged for audited in audits)
     for audited in audits if arguments.strict else ():
         if audited.lacks:
             print(f"gradcheck audit --strict: {audited.path}: {audited.lacks}", file=sys.stderr)
             wrong = True
-    return status or (WRONG if wrong else OK)
+    return WRONG if wrong else OK
 
 
 COMMANDS: tuple[Command, ...] = (

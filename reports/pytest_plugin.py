@@ -1,11 +1,13 @@
 """A pytest plugin: authors keep the figures of their notes right in continuous integration.
 
-pytest --audit-documents "notes/*.md"      every matching document is a test
+pytest --audit-documents "notes/*.md"      every matching document is a test,
+                                           also beside tests that are named
 def test_notes(audit_document):            or one document in a test of one's own
     audit_document("notes/backpropagation.md")
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from reports.documents.claims import Audited
 
 SUFFIXES = {".md", ".markdown", ".tex", ".ipynb"}
+NAMED = pytest.StashKey[Mapping[str, frozenset[Path]]]()
+"""The documents that each glob names."""
 
 
 class DocumentError(AssertionError):
@@ -29,7 +33,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="GLOB",
-        help="audit the worked-example documents (Markdown, LaTeX, notebooks) that match",
+        help="audit the worked-example documents (Markdown, LaTeX, notebooks) that match; "
+        "from the current folder or the root",
     )
     group.addoption(
         "--audit-strict",
@@ -38,14 +43,45 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Adds the documents that the globs name to what is collected, whatever else is."""
+    bases = sorted({config.invocation_params.dir, config.rootpath})
+    named = {pattern: _named(pattern, bases) for pattern in config.getoption("--audit-documents")}
+    config.stash[NAMED] = named
+    paths = sorted({str(path) for found in named.values() for path in found})
+    config.args += [path for path in paths if path not in config.args]
+
+
+def _named(pattern: str, bases: Iterable[Path]) -> frozenset[Path]:
+    """Returns the documents that a glob names from one of the folders."""
+    found = (base / name for base in bases for name in glob(pattern, root_dir=base, recursive=True))
+    return frozenset(path.resolve() for path in found if path.suffix.lower() in SUFFIXES)
+
+
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Collects the documents that match the option."""
-    patterns = parent.config.getoption("--audit-documents")
-    if file_path.suffix.lower() not in SUFFIXES or not patterns:
+    """Collects a document that a glob names, or whose path ends as a glob does."""
+    named = parent.config.stash[NAMED]
+    if file_path.suffix.lower() not in SUFFIXES:
         return None
-    if not any(file_path.match(pattern) for pattern in patterns):
+    if not any(file_path.resolve() in named[p] or file_path.match(p) for p in named):
         return None
     return DocumentFile.from_parent(parent, path=file_path)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keeps each document once.
+
+    Raises:
+        pytest.UsageError: a glob matches no document.
+    """
+    documents = {item.path.resolve(): item for item in items if isinstance(item, DocumentItem)}
+    kept = set(documents.values())
+    items[:] = [item for item in items if item in kept or not isinstance(item, DocumentItem)]
+    for pattern, named in config.stash[NAMED].items():
+        if not named and not any(path.match(pattern) for path in documents):
+            kinds = ", ".join(sorted(SUFFIXES))
+            raise pytest.UsageError(f"--audit-documents {pattern}: no document ({kinds}) matches")
 
 
 class DocumentFile(pytest.File):

@@ -52,6 +52,15 @@ def test_unreadable_files_exit_2_and_the_others_are_judged(content, tmp_path, ca
     assert "Nothing wrong" in captured.out
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_nothing_is_said_where_nothing_is_read(name, tmp_path, capsys):
+    missing, out = tmp_path / "missing.md", tmp_path / "audit.txt"
+    assert main(["audit", str(missing), "--format", name]) == 2
+    assert main(["audit", str(missing), "--format", name, "--out", str(out)]) == 2
+    assert capsys.readouterr().out == ""
+    assert not out.exists()
+
+
 def test_nothing_checked_is_no_approval(tmp_path, capsys):
     path = tmp_path / "notes.md"
     path.write_text("no formula at all", encoding="utf-8")
@@ -116,6 +125,50 @@ def test_pytest_collects_documents(tmp_path):
     assert done.returncode == 1
     assert "1 failed, 1 passed" in done.stdout
     assert "the learning rate is not applied" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "glob", "counts"),
+    [
+        ((), "*.md", "1 failed, 2 passed"),
+        ((), "notes/*.md", "1 failed, 2 passed"),
+        (("test_ok.py",), "notes/*.md", "1 failed, 2 passed"),
+        (("test_ok.py", "notes"), "notes/*.md", "1 failed, 2 passed"),
+        (("test_ok.py",), "**/clean.md", "2 passed"),
+        (("test_ok.py",), "notes/*", "1 failed, 2 passed"),
+        (("test_ok.py", "notes"), "*.md", "1 failed, 2 passed"),
+        (("test_ok.py", "notes/clean.md"), "notes/clean.md", "2 passed"),
+    ],
+)
+def test_pytest_collects_documents_beside_named_tests(arguments, glob, counts, noted):
+    done = pytest_of(noted, *arguments, "--audit-documents", glob)
+    assert counts in done.stdout, done.stdout
+    assert done.returncode == ("failed" in counts)
+
+
+def test_pytest_finds_documents_from_the_root(noted):
+    (noted / "sub").mkdir()
+    arguments = ("--rootdir", str(noted), "../test_ok.py", "--audit-documents", "notes/clean.md")
+    done = pytest_of(noted / "sub", *arguments)
+    assert "2 passed" in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("glob", ["nowhere/*.md", "test_*.py"])
+def test_pytest_refuses_a_glob_that_matches_no_document(glob, noted):
+    for arguments in (("test_ok.py",), (), ("--audit-documents", "notes/*.md")):
+        done = pytest_of(noted, *arguments, "--audit-documents", glob)
+        assert done.returncode == pytest.ExitCode.USAGE_ERROR
+        assert f"--audit-documents {glob}: no document" in done.stderr + done.stdout
+
+
+@pytest.fixture
+def noted(tmp_path):
+    """A folder with a test, and a clean and a wrong note below it."""
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "test_ok.py").write_text("def test_ok():\n    pass\n", encoding="utf-8")
+    for path, name in ((CLEAN, "clean.md"), (WRONG, "wrong.md")):
+        (tmp_path / "notes" / name).write_bytes(path.read_bytes())
+    return tmp_path
 
 
 def test_pytest_fixture(tmp_path):
