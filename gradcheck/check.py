@@ -194,12 +194,29 @@ class Result:
 def _checked(
     subject: Subject, other: Subject | None, meter: Meter, allow: float, rng: np.random.Generator
 ) -> Result:
-    """Walks the road at one point; a wider precision than the primals' own is tried first."""
+    """Walks the road at one point; what a lean road costs is kept for where the budget ends."""
+    whole, kept = meter.budget, LEAN if meter.left >= planned(subject) else 0
+    if whole is not None:
+        meter.budget = whole - kept
     try:
-        return _walked(subject, other, meter, allow, rng)
+        result = _walked(subject, other, meter, allow, rng)
+    except BudgetSpent:
+        result = None
+    finally:
+        meter.budget = whole
+    if result is not None and not (kept and _is_cut_short(result)):
+        return result
+    try:
+        lean = _walked(subject, other, meter, allow, rng, lean=True)
     except BudgetSpent:
         rows = tuple(undecided(name, "finite differences", BUDGET) for name in subject.point)
-        return Result((), rows, (*subject.notes, LEAN_NOTE))
+        lean = Result((), rows, (*subject.notes, LEAN_NOTE))
+    return lean if result is None or lean.status == "fail" else result
+
+
+def _is_cut_short(result: Result) -> bool:
+    """Whether the budget left open what a smaller one would have decided."""
+    return result.status == "inconclusive" and any(c.reason == BUDGET for c in result.comparisons)
 
 
 def _walked(

@@ -91,26 +91,30 @@ def judged(
         allow: relative error that the user allows on purpose.
     """
     residual = float(estimate.residual[k])
-    bar = float(estimate.bar[k]) + rounding + allow * weight
+    bar = float(estimate.bar[k]) + rounding
+    # Entries that are all off alike add up; others hardly to more than twice their length.
+    allowed = allow * max(FAIL_BARS * weight, abs(claimed))
+    beyond = max(0.0, abs(residual) - allowed)
     status, reason = "pass", ""
     if not np.isfinite(bar):
         status, reason = "inconclusive", "no step gives a finite difference quotient"
     elif estimate.kinked[k]:
-        inside = estimate.low[k] - bar <= 0.0 <= estimate.high[k] + bar
+        slack = bar + allowed
+        inside = estimate.low[k] - slack <= 0.0 <= estimate.high[k] + slack
         status = "pass" if inside else "inconclusive"
         reason = ON_KINK
         residual = 0.0 if inside else residual
     elif bar > UNRESOLVED * weight and not _is_decided_zero(estimate, k, bar, weight, eps):
-        failed = abs(residual) > UNRESOLVED_BARS * bar
+        failed = beyond > UNRESOLVED_BARS * bar
         status = "fail" if failed else "inconclusive"
         reason = "" if failed else _too_small(weight, bar)
     elif weight <= bar and abs(residual) <= bar:
         reason = f"claimed and found to be zero within ±{number(bar, 2)}" if bar > 0 else ""
-    elif abs(residual) <= floor * weight:
+    elif beyond <= floor * weight:
         status = "pass"
-    elif abs(residual) > FAIL_BARS * bar:
+    elif beyond > FAIL_BARS * bar:
         status = "fail"
-    elif abs(residual) > bar:
+    elif beyond > bar:
         status = "grey"
     return Outcome(status, claimed, residual, bar, weight, floor, reason)
 

@@ -1,5 +1,6 @@
 """From "these entries are wrong" to what the mistake is: the diagnosis in words, and its repair."""
 
+import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -258,7 +259,17 @@ def _verified(diagnosis: Diagnosis, found: Located) -> str:
     repaired = np.asarray(diagnosis.repair.apply(found.claimed))
     seen = found.seen & np.isfinite(found.bar)
     error = np.abs(repaired - found.true)[seen]
-    return diagnosis.repair.text if np.all(error <= FAIL_BARS * found.bar[seen]) else ""
+    return _plainly(diagnosis.repair.text) if np.all(error <= FAIL_BARS * found.bar[seen]) else ""
+
+
+def _plainly(text: str) -> str:
+    """Returns the words of a repair without a sign or a factor that says nothing.
+
+    >>> _plainly("subtract -1 * y"), _plainly("subtract -0.5 * y"), _plainly("subtract 1 * y")
+    ('add y', 'add 0.5 * y', 'subtract y')
+    """
+    text = re.sub(r"^subtract -", "add ", text)
+    return re.sub(r"^(add|subtract) 1 \* ", r"\1 ", text)
 
 
 def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -173,8 +173,14 @@ class Verdict:
 
     @classmethod
     def from_json(cls, text: str) -> "Verdict":
-        """Returns the verdict that `to_json` wrote."""
+        """Returns the verdict that `to_json` wrote.
+
+        Raises:
+            ValueError: it is something else.
+        """
         data = json.loads(text)
+        if not isinstance(data, dict) or not {"findings", "comparisons", "notes"} <= set(data):
+            raise ValueError("this is no verdict: wanted what Verdict.to_json returned")
         data["findings"] = tuple(_finding(f) for f in data["findings"])
         data["comparisons"] = tuple(Comparison(**_numbers(c)) for c in data["comparisons"])
         data["notes"] = tuple(data["notes"])

@@ -70,7 +70,8 @@ def subject_of(
             return build(thing, args, vjp=vjp, wrt=wrt, name=name)
     raise InvalidInput(
         f"cannot check {describe(thing)}: pass a function with vjp=..., a rule that returns "
-        "(y, pullback), a layer object with forward and backward, or a PyTorch module"
+        "(y, pullback), a layer object with forward and backward (gradcheck.Layer says where they "
+        "are called otherwise), or a PyTorch module"
     )
 
 

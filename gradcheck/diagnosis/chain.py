@@ -97,6 +97,8 @@ def _replaced(evidence: Evidence) -> Iterator[Candidate]:
         if off[i, j] > 20:
             return
         e, f = found[i], found[j]
+        if not np.all(e.at):
+            continue  # nobody divides by a mask
         with np.errstate(all="ignore"):
             x = np.where(e.at == 0, np.nan, evidence.c * f.at / e.at)
         yield from up_to_factor(

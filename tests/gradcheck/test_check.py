@@ -296,3 +296,37 @@ def test_what_stands_beside_the_output_may_be_a_cache_of_any_name(name):
     for primals in (x, {"x": x}) if name == "the output" else (x,):
         verdict = gradcheck.check(f, primals, vjp=vjp, seed=3)
         assert verdict.status == ("pass" if is_right else "fail"), str(verdict)
+
+
+def tanh_layer(x, w):
+    return np.tanh(x @ w)
+
+
+def tanh_layer_back(u, x, w, factor=1.0):
+    z_bar = u * (1 - np.tanh(x @ w) ** 2)
+    return z_bar @ w.T, factor * x.T @ z_bar
+
+
+@pytest.mark.parametrize("factor", [1.0, 2.0])
+@pytest.mark.parametrize("budget", [20, 28, 59, 60, 80, 88, 100, 130, 160, 200, 400])
+def test_a_larger_budget_tells_no_less(budget, factor):
+    rng = np.random.default_rng(0)
+    vjp = lambda u, x, w: tanh_layer_back(u, x, w, factor)  # noqa: E731
+    primals = rng.normal(size=(5, 4)), rng.normal(size=(4, 3))
+    for seed in range(3):
+        verdict = gradcheck.check(tanh_layer, *primals, vjp=vjp, budget=budget, seed=seed)
+        assert verdict.status == ("pass" if factor == 1.0 else "fail"), str(verdict)
+        assert verdict.evaluations <= budget
+
+
+@pytest.mark.parametrize("off", [0.0, 0.04, 0.2, 0.45])
+@pytest.mark.parametrize("allow", [0.01, 0.1, 0.3, 0.6])
+def test_what_is_allowed_is_what_passes(allow, off):
+    rng = np.random.default_rng(1)
+    vjp = lambda u, x, w: tanh_layer_back(u, x, w, 1 / (1 - off))  # noqa: E731
+    primals = rng.normal(size=(5, 4)), rng.normal(size=(4, 3))
+    verdict = gradcheck.check(tanh_layer, *primals, vjp=vjp, allow=allow, seed=2)
+    if off == 0.0:
+        assert verdict.status == "pass", str(verdict)
+    if off > 0.0 and allow < off / 8:
+        assert verdict.status == "fail", str(verdict)
