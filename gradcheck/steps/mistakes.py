@@ -101,3 +101,8 @@ REPEATED = Row(
     "what {what} repeats is added up in another order",
     "a tile is taken for a repeat, or the reverse",
 )
+
+KNOWN = (
+    *(PATH, PATHS, MISCOUNTED, FACTOR, SIGN, SLOPE, FLAT),
+    *(OPERAND, SLICES, SHIFTED, NOT_SUMMED, TURNED, REPEATED),
+)

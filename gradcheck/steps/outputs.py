@@ -14,6 +14,12 @@ from gradcheck.verdict import number
 
 SURE = 0.95
 
+OF_OUTPUTS = EXCHANGED, IGNORED, MISCOUNTED = (
+    "outputs exchanged",
+    "output ignored",
+    "output miscounted",
+)
+
 
 def by_output(m: Measurement, slopes: Slopes, k: int, claim: Claim) -> Diagnosis | None:
     """Returns the mistake where the claim is right but for what an output's cotangent counts."""
@@ -41,7 +47,7 @@ def by_output(m: Measurement, slopes: Slopes, k: int, claim: Claim) -> Diagnosis
         weights[one], weights[other] = m.weights[k][other], m.weights[k][one]
         if np.all(np.abs(pushed @ weights - claimed) <= claim.share * sizes):
             return Diagnosis(
-                kind="outputs exchanged",
+                kind=EXCHANGED,
                 sentence=f"the cotangents of {a} and {b} are taken for one another",
                 confidence=SURE,
             )
@@ -55,7 +61,7 @@ def _counted(wrong: list[tuple[str, float]]) -> Diagnosis:
         for name, count in wrong
     ]  # fmt: skip
     return Diagnosis(
-        kind="output ignored" if not any(count for _, count in wrong) else "output miscounted",
+        kind=IGNORED if not any(count for _, count in wrong) else MISCOUNTED,
         sentence="; ".join(told),
         usual_cause="what comes in from above through it must be added",
         parameters={"outputs": [name for name, _ in wrong]},

@@ -13,6 +13,8 @@ from benchmarks.power.outside import MAPS, OUTSIDE
 from gradcheck import explanations
 from gradcheck.diagnosis import ROWS, UNKNOWN
 from gradcheck.diagnosis.engine import THROUGH_OUTPUTS
+from gradcheck.steps.mistakes import KNOWN
+from gradcheck.steps.outputs import OF_OUTPUTS
 
 BY_NAME = {case.name: case for case in CASES}
 FINDINGS = {"straight_through", "nonlinear", "zero_cotangent", "not_finite"}
@@ -20,6 +22,7 @@ FINDINGS = {"straight_through", "nonlinear", "zero_cotangent", "not_finite"}
 
 def test_every_kind_that_is_expected_is_one_that_can_be_said():
     known = {row.name for row in (*ROWS, *THROUGH_OUTPUTS)} | FINDINGS | {explanations.OUTSIDE}
+    known |= {row.kind for row in KNOWN} | {*OF_OUTPUTS}
     assert set().union(*NAMES.values()) <= known
     assert set(NAMES) <= {case.diagnosis for case in bugs(CASES)}
 
