@@ -49,7 +49,7 @@ def gradient_of(name: str, parameter: str) -> bool:
     (True, True)
     >>> gradient_of("nabla_w", "weights"), gradient_of("d_bias", "b")
     (True, True)
-    >>> gradient_of("delta", "lta"), gradient_of("db", "W")
+    >>> gradient_of("delta", "W"), gradient_of("db", "W")
     (False, False)
     """
     p, g = plain(parameter), plain(name)
