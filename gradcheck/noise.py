@@ -157,10 +157,7 @@ def ulp_of_terms(evaluator: Evaluator, weights: np.ndarray) -> np.ndarray:
 
 def ulp_of_primals(evaluator: Evaluator) -> float:
     """Returns the unit in the last place of the largest entry of the primals, of 1 at least."""
-    sizes = [1.0]
-    for x in evaluator.point.values():
-        sizes.append(float(np.max(np.abs(backends.of(x).values(x)), initial=0.0)))
-    return 2.0 ** (1 - evaluator.bits) * max(sizes)
+    return 2.0 ** (1 - evaluator.bits) * max(1.0, evaluator.largest)
 
 
 def _is_frozen(large: np.ndarray, changes: np.ndarray) -> bool:

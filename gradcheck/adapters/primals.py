@@ -245,9 +245,9 @@ def _check_primal(name: str, tree: Any, *, others: tuple[str, ...]) -> None:
                 f"primal {path!r} is a masked array, whose mask arithmetic moves along: pass its "
                 f"values, {path}.filled(0.0), and the mask as data of its own"
             )
-        values = backends.of(leaf).values(leaf)
-        bad = ~np.isfinite(values)
-        if bad.any():
+        if not backends.is_finite(leaf):
+            values = backends.of(leaf).values(leaf)
+            bad = ~np.isfinite(values)
             index = tuple(int(i) for i in np.argwhere(bad)[0])
             raise InvalidInput(
                 f"primal {path!r} has {int(bad.sum())} of {bad.size} entries that are not finite "

@@ -50,7 +50,9 @@ class NumpyBackend:
         direction = v[..., 0] + 1j * v[..., 1] if self.is_complex(x) else v
         # Two roundings for float64, one for what is narrower: the displacement that counts is
         # measured afterwards from what the step really was.
-        return _kind((array + t * direction).astype(array.dtype, copy=False), x)
+        moved = np.asarray(float(t) * direction)
+        moved = np.add(array, moved, out=moved if moved.dtype == array.dtype else None)
+        return _kind(np.asarray(moved).astype(array.dtype, copy=False), x)
 
     def values(self, x: Any) -> np.ndarray:
         array = np.asarray(x)
@@ -58,6 +60,10 @@ class NumpyBackend:
             parts = np.stack([np.real(array), np.imag(array)], axis=-1)
             return parts.astype(np.float64, copy=False)
         return array.astype(np.float64, copy=False)
+
+    def flat(self, x: Any) -> Any:
+        array = np.asarray(x).reshape(-1)
+        return array.view(np.real(array).dtype) if self.is_complex(x) else array
 
     def same(self, x: Any, y: Any) -> bool:
         a, b = np.asarray(x), np.asarray(y)
