@@ -40,9 +40,10 @@ class NumpyBackend:
         return _kind(np.asarray(x).astype(wide, copy=True), x)
 
     def like(self, values: np.ndarray, x: Any) -> Any:
-        array = np.empty_like(np.asarray(x))
+        values = values[..., 0] + 1j * values[..., 1] if self.is_complex(x) else values
+        array = np.empty_like(np.asarray(x), shape=np.shape(values))
         with np.errstate(over="ignore"):
-            array[...] = values[..., 0] + 1j * values[..., 1] if self.is_complex(x) else values
+            array[...] = values
         return _kind(array, x)
 
     def step(self, x: Any, t: float, v: np.ndarray) -> Any:
