@@ -98,7 +98,8 @@ def fineness(
     large, _ = jitters(evaluator, base, gradients, wide, 1, rng)
     responding = large[0] != 0
     if np.isfinite(large).all():
-        bits = _format(base[responding] + large[0][responding], large[0][responding], own)
+        before, change = base[responding], large[0][responding]
+        bits = _format(np.concatenate([before, before + change]), np.tile(change, 2), own)
         if bits < own:
             on_grid = _is_grid(np.concatenate([base, base + large[0]]), bits)
             return {
