@@ -19,7 +19,11 @@ from gradcheck.subject import Point, Pulled, Subject, copied
 from gradcheck.verdict import Finding, number
 
 TRIES, CALMER = 8, 0.5
-"""Of so many answers the last two must differ by so much less than the first two."""
+"""Of so many answers each must be nearer to the one before than that was to its own, the last two
+by so much: noise does so in one of 8! cases."""
+
+LEAST_ULPS = 16.0
+"""Nearer than that is rounding."""
 
 MOST = 2.0**-10
 """Answers that differ by more of themselves are not those of a tolerance."""
@@ -46,7 +50,9 @@ def settling(
         return None
     gaps = [_apart(before, after) for before, after in pairwise(values)]
     apart = _apart(values[0], values[-1])
-    if not (apart <= MOST and gaps[-1] <= CALMER * gaps[0]):
+    least = LEAST_ULPS * evaluator.claim_eps
+    shrinks = all(after <= max(before, least) for before, after in pairwise(gaps))
+    if not (shrinks and apart <= MOST and gaps[-1] <= CALMER * gaps[0]):
         return None
     rounded = max(evaluator.rounded, AMPLIFIED * apart)
     steady = replace(evaluator, subject=settled(evaluator.subject), rounded=rounded)
