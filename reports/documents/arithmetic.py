@@ -17,6 +17,7 @@ from reports.documents.places import quoted
 from reports.documents.readings import PLAIN
 from reports.documents.repair import explain
 from reports.documents.source import Source
+from reports.documents.stance import Stance
 from reports.documents.substitution import changed_constants
 from reports.documents.tree import Call, Chain, Derivative, literal
 from reports.documents.values import NotEvaluable, ShapeClash, Undefined
@@ -41,7 +42,12 @@ class Judged:
 
 
 def judge(
-    chain: Chain, environment: Environment, source: Source, *, inline: bool = False
+    chain: Chain,
+    environment: Environment,
+    source: Source,
+    *,
+    inline: bool = False,
+    said: Stance = "open",
 ) -> Judged:
     """Returns the verdict on a chain, and binds what it states.
 
@@ -49,7 +55,8 @@ def judge(
         chain: the statement.
         environment: what the document has said before it.
         source: where it stands.
-        inline: whether it stands in a sentence, where a number alone is rather given than found.
+        inline: whether it stands in a sentence, where a number alone may be given or found.
+        said: which of both the words before it say.
     """
     links = chain.links
     if len(links) < 2 or chain.enumerates:
@@ -59,7 +66,7 @@ def judge(
     claims = [c for pair in found for c in pair_claims(pair, chain, environment, source)]
     claims += _constants(chain, environment, source, found)
     claims += _shape_of_gradient(chain, environment, source, claims)
-    claims += definition_claims(chain, environment, source, found, inline=inline)
+    claims += definition_claims(chain, environment, source, found, inline=inline, said=said)
     wrong = any(claim.flagged for claim in claims)
     bind(chain, environment, source, found, wrong)
     flagged = tuple(claim for claim in claims if claim.flagged)
