@@ -286,7 +286,8 @@ def _near_figure(
     true = gradients[0]
     rounded = np.max([np.abs(g.value - true.value) for g in gradients], axis=0)
     off = np.min([_off(g, stated) for g in gradients], axis=0)
-    open_by = stated.unit.reshape(-1) + bar + rounded.reshape(-1)
+    digits = np.where(stated.unit == 0, NOTHING * np.abs(stated.value.value), stated.unit)
+    open_by = digits.reshape(-1) + bar + rounded.reshape(-1)
     if np.any(off > UNROUNDED * open_by) and np.any(true.value):
         words = f"it is near {display.printed(true)}, and off by more than the digits shown"
         return _figure(chain, link, source, "not checked", stated, true, words)
