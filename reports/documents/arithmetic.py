@@ -19,7 +19,7 @@ from reports.documents.repair import explain
 from reports.documents.source import Source
 from reports.documents.stance import Stance
 from reports.documents.substitution import changed_constants
-from reports.documents.tree import Call, Chain, Derivative, literal
+from reports.documents.tree import Call, Chain, Derivative, Link, literal, walk
 from reports.documents.values import NotEvaluable, ShapeClash, Undefined
 from reports.documents.writing import shown, written
 
@@ -171,7 +171,8 @@ def _constants(
     """A constant of a formula must stay what it is where numbers are put in."""
     compared = {id(pair.left) for pair in found if pair.agreement != "no"}
     for left, right in zip(chain.links, chain.links[1:], strict=False):
-        if side(left) != "symbolic" or side(right) != "numeric" or id(left) in compared:
+        names_something = side(left) == "symbolic" or _has_calls(left)
+        if not names_something or side(right) != "numeric" or id(left) in compared:
             continue
         for constant, by in changed_constants(left.node, right.node):
             yield Claim(
@@ -183,3 +184,8 @@ def _constants(
                 right=constant.text,
                 explanation=f"the formula has {constant.text} where {written(by)} is put in",
             )
+
+
+def _has_calls(link: Link) -> bool:
+    """Whether values of functions stand in a side without names, as L(0.1, 2) does."""
+    return any(isinstance(part, Call) for part in walk(link.node))

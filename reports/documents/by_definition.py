@@ -18,6 +18,8 @@ from reports.documents.links import (
     with_right_values,
 )
 from reports.documents.pair_claims import agreed_claim, disagreed_claim
+from reports.documents.readings import BENIGN
+from reports.documents.repair import attempt
 from reports.documents.source import Source
 from reports.documents.stance import Stance
 from reports.documents.tree import Chain, Link, Node, Number, Symbol, literal, rebuilt
@@ -66,6 +68,9 @@ def definition_claims(
     if said == "given" or (open_to_doubt and not _is_close(definitions, environment)):
         return
     near = said == "found" if open_to_doubt else _is_settled(node, definitions[0], environment)
+    slipped = [_slip(pair, environment) for pair in results]
+    if all(slipped) and _is_close(definitions, environment):
+        near, results = True, [pair for pair in slipped if pair is not None]
     certain = all(pair.certain and _is_off(pair) for pair in results)
     right = [with_right_values(pair, environment) for pair in results]
     claim = _by_definition(right[-1], definitions[-1], chain, environment, source)
@@ -91,6 +96,26 @@ def _is_settled(node: Symbol, definition: Definition, environment: Environment) 
     """Whether a displayed value is one of its definition: of an index, or in the same section."""
     indexed = node.key not in environment.definitions
     return indexed or definition.section == environment.section
+
+
+FEWEST_ENTRIES, FEWEST_DIGITS = 3, 2
+"""So many entries, of so many digits, agree by no accident."""
+
+
+def _slip(pair: Pair, environment: Environment) -> Pair | None:
+    """Returns the pair under a reading that gives most entries of an array: the others are off."""
+    shown = display.stated(pair.right.node)
+    if shown.value.value.size <= FEWEST_ENTRIES:
+        return None
+    for reading in BENIGN:
+        computed = attempt(pair.left.node, reading, environment)
+        if computed is None or not values.same_shape(computed, shown.value):
+            continue
+        agreed = display.matches(computed, shown) & (values.flat(shown.value) != 0)
+        telling = int(np.sum(agreed & (shown.digits.reshape(-1) >= FEWEST_DIGITS)))
+        if telling >= FEWEST_ENTRIES and 3 * int(np.sum(agreed)) >= 2 * agreed.size:
+            return replace(pair, computed=computed, reading=reading)
+    return None
 
 
 def _may_be_rounded(results: Sequence[Pair]) -> bool:

@@ -31,6 +31,19 @@ WRONG = [
     (f"{LOGISTIC}$\\frac{{\\partial E}}{{\\partial w}} = (-0.1309, 0.2618, -0.0645)$", "-0.065"),
 ]
 
+JACOBIAN = (
+    "$J = \\operatorname{diag}(s) - s s^\\top$.\n\n### In numbers\n\n"
+    "Take $s = (0.7, 0.2, 0.1)^\\top$.\n\n"
+    "$$J = \\begin{bmatrix} 0.21 & -0.14 & -0.07 \\\\ -0.14 & %s & -0.02 \\\\"
+    " -0.07 & -0.02 & 0.09 \\end{bmatrix}$$"
+)
+CENTRAL = "$\\frac{L(0.41, -0.3) - L(0.39, -0.3)}{%s} = \\frac{0.1498 - 0.1525}{0.02} = -0.135$"
+WRONG += [
+    (JACOBIAN % "0.26", "[-0.14, 0.16, -0.02]"),
+    (CENTRAL % "0.01", "0.01"),
+    ("$\\frac{f(2.1) - f(1.9)}{0.1} = \\frac{4.41 - 3.61}{0.2} = 4$", "0.1"),
+]
+
 GIVEN = [
     f"{SUM}Suppose that $d = 6$.",
     f"{SUM}Now take $d = 6$ and go on.",
@@ -49,6 +62,13 @@ OPEN = [
 ]
 
 RIGHT = [
+    JACOBIAN % "0.16",
+    CENTRAL % "0.02",
+    "$\\frac{f(2.1) - f(1.9)}{0.2} = \\frac{4.41 - 3.61}{0.2} = 4$",
+    "$\\frac{f(2)}{4} = \\frac{8}{4} = 2$ and $\\frac{f(6)}{3} = \\frac{10}{3} = 3.33$",
+    "$s = (0.7, 0.2, 0.1)^\\top$, $J = s s^\\top$.\n\n### Of another $s$\n\n$$J = "
+    "\\begin{bmatrix} 0.25 & 0.15 & 0.10 \\\\ 0.15 & 0.09 & 0.06 \\\\"
+    " 0.10 & 0.06 & 0.04 \\end{bmatrix}$$",
     f"{SUM}The result is $d = 5$.",
     f"{SUM}Another example: take $a = 4$, so $d = 7$.",
     f"{SUM}## Example 2\n\n$a = 1$, $b = 1$. So $d = 2$.",
