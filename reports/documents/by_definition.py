@@ -89,7 +89,8 @@ def _is_repeated(node: Symbol, last: Link, environment: Environment) -> bool:
 
 
 def _is_close(definitions: Sequence[Definition], environment: Environment) -> bool:
-    return all(environment.is_near(d) and environment.same_run(d) for d in definitions)
+    """Whether the formulas may still hold: also in an example, which gives its inputs anew."""
+    return all(environment.is_near(definition) for definition in definitions)
 
 
 def _is_settled(node: Symbol, definition: Definition, environment: Environment) -> bool:

@@ -44,6 +44,11 @@ WRONG += [
     ("$\\frac{f(2.1) - f(1.9)}{0.1} = \\frac{4.41 - 3.61}{0.2} = 4$", "0.1"),
 ]
 
+WRONG += [
+    ("$z = w x + c$.\n\n## Example\n\n$w = 2$, $x = 3$, $c = 1$, so $z = 8$.", "7"),
+    ("## 公式\n\n$z = w x + c$。\n\n## 例子\n\n设 $w = 2$，$x = 3$，$c = 1$。于是 $z = 8$。", "7"),
+]
+
 GIVEN = [
     f"{SUM}Suppose that $d = 6$.",
     f"{SUM}Now take $d = 6$ and go on.",
@@ -72,6 +77,9 @@ RIGHT = [
     f"{SUM}The result is $d = 5$.",
     f"{SUM}Another example: take $a = 4$, so $d = 7$.",
     f"{SUM}## Example 2\n\n$a = 1$, $b = 1$. So $d = 2$.",
+    f"{SUM}## Example 2\n\nLet $a = 7$. So $d = 9$.",
+    "$z = w x$.\n\n## Example 1\n\n$w = 2$, $x = 3$, so $z = 6$.\n\n## Example 2\n\nThe input is "
+    "twice as large, so $z = 12$.",
     f"{SUM}$d := d + 1 = 6$\n\nSo $d = 6$.",
     f"{VARIANCE}So $\\sigma^2 = 1.25$, hence $\\sigma \\approx 1.118$.",
     f"{CHAIN}因此 $z = 2.5$，$h = 0.987$。",
