@@ -12,13 +12,21 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn, TextIO
 
-from reports.build import build
 from reports.documents import Audited, Unreadable, audit
+from reports.documents.annotated import is_notebook
 from reports.documents.results import FORMATS
 from reports.output import Progress, atomic, write_lines
 from reports.render import RENDERERS
+from reports.report import Report
 
 OK, WRONG, USAGE = 0, 1, 2
+
+
+def build(*, seed: int, progress: Callable[[int, int, str], None]) -> Report:
+    """Returns the report; what it is made of is imported only then: an audit needs none of it."""
+    from reports.build import build as built
+
+    return built(seed=seed, progress=progress)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +129,11 @@ def _report(arguments: argparse.Namespace) -> int:
 
 def _audit(arguments: argparse.Namespace) -> int:
     """Writes what was found in the files that can be read; nothing where none of them can."""
+    notebooks = [path for path in arguments.files if is_notebook(path)]
+    if arguments.format == "annotated" and notebooks and len(arguments.files) > 1:
+        words = f"the copy of a notebook is a file of its own: annotate {notebooks[0]} by itself"
+        print(f"gradcheck audit: {words}", file=sys.stderr)
+        return USAGE
     audits = _audits(arguments.files)
     if not audits:
         return USAGE

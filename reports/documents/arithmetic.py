@@ -17,8 +17,9 @@ from reports.documents.places import quoted
 from reports.documents.readings import PLAIN
 from reports.documents.repair import explain
 from reports.documents.source import Source
+from reports.documents.stance import Stance
 from reports.documents.substitution import changed_constants
-from reports.documents.tree import Call, Chain, Derivative, literal
+from reports.documents.tree import Call, Chain, Derivative, Link, literal, walk
 from reports.documents.values import NotEvaluable, ShapeClash, Undefined
 from reports.documents.writing import shown, written
 
@@ -41,7 +42,12 @@ class Judged:
 
 
 def judge(
-    chain: Chain, environment: Environment, source: Source, *, inline: bool = False
+    chain: Chain,
+    environment: Environment,
+    source: Source,
+    *,
+    inline: bool = False,
+    said: Stance = "open",
 ) -> Judged:
     """Returns the verdict on a chain, and binds what it states.
 
@@ -49,7 +55,8 @@ def judge(
         chain: the statement.
         environment: what the document has said before it.
         source: where it stands.
-        inline: whether it stands in a sentence, where a number alone is rather given than found.
+        inline: whether it stands in a sentence, where a number alone may be given or found.
+        said: which of both the words before it say.
     """
     links = chain.links
     if len(links) < 2 or chain.enumerates:
@@ -59,7 +66,7 @@ def judge(
     claims = [c for pair in found for c in pair_claims(pair, chain, environment, source)]
     claims += _constants(chain, environment, source, found)
     claims += _shape_of_gradient(chain, environment, source, claims)
-    claims += definition_claims(chain, environment, source, found, inline=inline)
+    claims += definition_claims(chain, environment, source, found, inline=inline, said=said)
     wrong = any(claim.flagged for claim in claims)
     bind(chain, environment, source, found, wrong)
     flagged = tuple(claim for claim in claims if claim.flagged)
@@ -164,7 +171,8 @@ def _constants(
     """A constant of a formula must stay what it is where numbers are put in."""
     compared = {id(pair.left) for pair in found if pair.agreement != "no"}
     for left, right in zip(chain.links, chain.links[1:], strict=False):
-        if side(left) != "symbolic" or side(right) != "numeric" or id(left) in compared:
+        names_something = side(left) == "symbolic" or _has_calls(left)
+        if not names_something or side(right) != "numeric" or id(left) in compared:
             continue
         for constant, by in changed_constants(left.node, right.node):
             yield Claim(
@@ -176,3 +184,8 @@ def _constants(
                 right=constant.text,
                 explanation=f"the formula has {constant.text} where {written(by)} is put in",
             )
+
+
+def _has_calls(link: Link) -> bool:
+    """Whether values of functions stand in a side without names, as L(0.1, 2) does."""
+    return any(isinstance(part, Call) for part in walk(link.node))

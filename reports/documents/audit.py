@@ -32,6 +32,7 @@ from reports.documents.settings import (
 )
 from reports.documents.slopes import slope_claims
 from reports.documents.source import Place, Source, read
+from reports.documents.stance import stance
 from reports.documents.statements import statements, with_variances
 from reports.documents.targets import of_several_names, spelled_out
 from reports.documents.tree import Chain, Transposed, walk
@@ -215,7 +216,8 @@ class _Reader:
         derived += array_claims(chain, self._environment, source)
         before = self._environment.snapshot()
         inline = not part.display and len(chain.links) == 2
-        judged = judge(chain, self._environment, source, inline=inline)
+        how = stance(source.text, part.start)
+        judged = judge(chain, self._environment, source, inline=inline, said=how)
         if any(claim.flagged for claim in judged.claims):
             wrong = (*judged.claims, *(claim for claim in derived if claim.flagged))
             self._correct(chain, wrong)

@@ -18,15 +18,30 @@ from reports.documents.links import (
     with_right_values,
 )
 from reports.documents.pair_claims import agreed_claim, disagreed_claim
+from reports.documents.readings import BENIGN
+from reports.documents.repair import attempt
 from reports.documents.source import Source
+from reports.documents.stance import Stance
 from reports.documents.tree import Chain, Link, Node, Number, Symbol, literal, rebuilt
+from reports.documents.values import Mask, Numbers
 from reports.documents.writing import written
 
 
 def definition_claims(
-    chain: Chain, environment: Environment, source: Source, found: list[Pair], *, inline: bool
+    chain: Chain,
+    environment: Environment,
+    source: Source,
+    found: list[Pair],
+    *,
+    inline: bool,
+    said: Stance,
 ) -> Iterator[Claim]:
-    """A stated value is held against the definition of its name, or of its index."""
+    """A stated value is held against the definition of its name, or of its index.
+
+    In a sentence, and where the name has a value already, it is wrong only if the words say that it
+    was found; where they leave that open, it is not checked. Figures that are put in anew are those
+    of another point.
+    """
     node, last = subject(chain), chain.links[-1]
     if not isinstance(node, Symbol) or any(pair.agreement == "no" for pair in found):
         return
@@ -35,24 +50,85 @@ def definition_claims(
     definitions = environment.definitions_of(node)
     if not literal(last.node) or not definitions:
         return
-    if node.key in environment.entries and node.key in environment.definitions:
+    again = node.key in environment.entries and node.key in environment.definitions
+    if again and _is_repeated(node, last, environment):
         return
-    results = [
-        pair
-        for definition in definitions
-        if (pair := compare(_guarded(definition, environment), last, environment)) is not None
-    ]
+    links = [_guarded(definition, environment) for definition in definitions]
+    results = [pair for link in links if (pair := compare(link, last, environment)) is not None]
     agreed = [pair for pair in results if pair.agreement != "no"]
     if results and not agreed:
         agreed = [*_by_corrected(definitions, results, last, environment)]
-    if agreed and not found:
-        yield agreed_claim(agreed[0], chain, environment, source)
-    elif not agreed and results and len(results) == len(definitions):
-        indexed = node.key not in environment.definitions
-        near = indexed or (definitions[0].section == environment.section and not inline)
-        if near and all(pair.certain and _is_off(pair) for pair in results):
-            right = [with_right_values(pair, environment) for pair in results]
-            yield _by_definition(right[-1], definitions[-1], chain, environment, source)
+    if agreed:
+        if not found:
+            yield agreed_claim(agreed[0], chain, environment, source)
+        return
+    if not results or len(results) != len(definitions) or (again and found):
+        return
+    open_to_doubt = inline or again
+    if said == "given" or (open_to_doubt and not _is_close(definitions, environment)):
+        return
+    near = said == "found" if open_to_doubt else _is_settled(node, definitions[0], environment)
+    slipped = [_slip(pair, environment) for pair in results]
+    if all(slipped) and _is_close(definitions, environment):
+        near, results = True, [pair for pair in slipped if pair is not None]
+    certain = all(pair.certain and _is_off(pair) for pair in results)
+    right = [with_right_values(pair, environment) for pair in results]
+    claim = _by_definition(right[-1], definitions[-1], chain, environment, source)
+    if near and certain and not (open_to_doubt and _may_be_rounded(results)):
+        yield claim
+    elif open_to_doubt and _is_off(results[-1]):
+        words = "nothing says whether it is found or given anew; its definition gives another value"
+        yield replace(claim, verdict="not checked", explanation=words)
+
+
+def _is_repeated(node: Symbol, last: Link, environment: Environment) -> bool:
+    """Whether a name has been stated with this value before."""
+    value = display.stated(last.node).value
+    known = (entry.value for entry in environment.entries[node.key])
+    return any(values.same_shape(q, value) and display.close(q, value) for q in known)
+
+
+def _is_close(definitions: Sequence[Definition], environment: Environment) -> bool:
+    """Whether the formulas may still hold: also in an example, which gives its inputs anew."""
+    return all(environment.is_near(definition) for definition in definitions)
+
+
+def _is_settled(node: Symbol, definition: Definition, environment: Environment) -> bool:
+    """Whether a displayed value is one of its definition: of an index, or in the same section."""
+    indexed = node.key not in environment.definitions
+    return indexed or definition.section == environment.section
+
+
+FEWEST_ENTRIES, FEWEST_DIGITS = 3, 2
+"""So many entries, of so many digits, agree by no accident."""
+
+
+def _slip(pair: Pair, environment: Environment) -> Pair | None:
+    """Returns the pair under a reading that gives most entries of an array: the others are off."""
+    shown = display.stated(pair.right.node)
+    if shown.value.value.size <= FEWEST_ENTRIES:
+        return None
+    for reading in BENIGN:
+        computed = attempt(pair.left.node, reading, environment)
+        if computed is None or not values.same_shape(computed, shown.value):
+            continue
+        agreed = display.matches(computed, shown) & (values.flat(shown.value) != 0)
+        telling = int(np.sum(agreed & (shown.digits.reshape(-1) >= FEWEST_DIGITS)))
+        if telling >= FEWEST_ENTRIES and 3 * int(np.sum(agreed)) >= 2 * agreed.size:
+            return replace(pair, computed=computed, reading=reading)
+    return None
+
+
+def _may_be_rounded(results: Sequence[Pair]) -> bool:
+    """Whether a whole number may be a decision on what was computed: 1 for a probability of 0.7."""
+    shown = display.stated(results[-1].right.node)
+    entries = values.flat(shown.value)
+    whole = not np.any(shown.unit)
+    return whole and any(
+        p.computed is not None and np.all(np.abs(values.flat(p.computed) - entries) < 1)
+        for p in results
+        if p.computed is not None and values.same_shape(p.computed, shown.value)
+    )
 
 
 def _by_corrected(
@@ -74,14 +150,25 @@ def _by_corrected(
             yield again
 
 
-def _guarded(definition: Definition, environment: Environment) -> Link:
-    """Returns a definition with 0 for an ε without a value, which only keeps from dividing by 0."""
+MOST_STEPS = 4
+"""Through so many definitions a value is followed."""
 
-    def change(node: Node) -> Node:
-        unknown = isinstance(node, Symbol) and node.base == "epsilon"
-        if unknown and not environment.versions(node):
-            return Number(node.span, "0", 0.0, 0.0, 1)
-        return rebuilt(node, change)
+
+def _guarded(definition: Definition, environment: Environment) -> Link:
+    """Returns a definition with those of names without a value put in.
+
+    An ε without a value only keeps from dividing by 0: it is put to 0.
+    """
+
+    def change(node: Node, steps: int = MOST_STEPS) -> Node:
+        if not isinstance(node, Symbol):
+            return rebuilt(node, lambda part: change(part, steps))
+        if environment.versions(node):
+            return node
+        known = environment.definitions.get(node.key, ())
+        if len(known) == 1 and steps:
+            return change(known[0].tree, steps - 1)
+        return Number(node.span, "0", 0.0, 0.0, 1) if node.base == "epsilon" else node
 
     return Link(change(definition.tree), "=", "")
 
@@ -95,16 +182,24 @@ def _is_off(pair: Pair) -> bool:
     shown_value, computed = display.stated(pair.right.node), pair.computed
     if computed is None or not values.same_shape(computed, shown_value.value):
         return False
-    off = np.abs(values.flat(computed) - values.flat(shown_value.value))
+    right = values.flat(computed)
+    off = np.abs(right - values.flat(shown_value.value))
     unit, bar = shown_value.unit.reshape(-1), computed.bar.reshape(-1)
-    return bool(np.any(off > OPEN_UNITS * unit + OPEN_BARS * bar + 1e-9 * np.abs(off)))
+    units = np.where(_has_no_more_digits(right, unit) & (bar == 0), 0.5, OPEN_UNITS)
+    return bool(np.any(off > units * unit + OPEN_BARS * bar + 1e-9 * np.abs(off)))
+
+
+def _has_no_more_digits(value: Numbers, unit: Numbers) -> Mask:
+    """Whether a value is whole in units of the last digit shown: nothing was rounded."""
+    count = value / np.where(unit > 0, unit, 1.0)
+    return (np.abs(count - np.round(count)) <= 1e-9 * np.maximum(1.0, np.abs(count))) & (unit > 0)
 
 
 def _by_definition(
     pair: Pair, definition: Definition, chain: Chain, environment: Environment, source: Source
 ) -> Claim:
     claim = disagreed_claim(pair, chain, environment, source)
-    words = f"line {definition.place.line} defines it as {written(pair.left.node)}"
+    words = f"line {definition.place.line} defines it as {written(definition.tree)}"
     return replace(
         claim,
         explanation="; ".join(filter(None, (words, claim.explanation))),

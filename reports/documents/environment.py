@@ -162,14 +162,14 @@ class Environment:
                 return
         versions.append(entry)
 
-    def is_near(self, entry: Entry) -> bool:
-        """Whether a value stands close by, or under the same heading: letters are used anew."""
+    def is_near(self, entry: Entry | Definition) -> bool:
+        """Whether what is known stands close by, or in this chapter: letters are used anew."""
         line, cell = self.at.line, self.at.cell
         close = entry.place.cell == cell and line - entry.place.line <= NEAR
         return close or cell is not None or entry.section >= self.chapter
 
-    def same_run(self, entry: Entry) -> bool:
-        """Whether no other example, sample or iteration begins between a value and here."""
+    def same_run(self, entry: Entry | Definition) -> bool:
+        """Whether no other example, sample or iteration begins between what is known and here."""
         return not any(entry.section < start <= self.section for start in self.starts)
 
     def snapshot(self) -> "Environment":

@@ -145,6 +145,7 @@ def _family(base: str, sub: str, sup: str, mark: str) -> str:
     return Symbol((0, 0), base, sub, sup, mark).key
 
 
+@lru_cache(maxsize=4096)
 def whole(symbol: Symbol) -> Symbol:
     """Returns the name without its index."""
     return replace(symbol, sub="")
@@ -225,6 +226,7 @@ def scripts(node: Node) -> Mapping[str, str]:
     return {"sub": name.sub, "sup": name.sup} if isinstance(name, Symbol) else {}
 
 
+@lru_cache(maxsize=4096)
 def without_index(node: Node, script: str) -> Node | None:
     """Returns the name of the array of which a name is an entry; None where it is none."""
     if not scripts(node).get(script):

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -130,6 +130,7 @@ def loss_of(activation: str, weight: Mapping[int, Numbers], bias: Mapping[int, N
 # ---------------------------------------------------------------- names
 
 
+@lru_cache(maxsize=1024)
 def place_of(node: Symbol) -> Place | None:
     """Returns what a name stands for, None where it is no name of a layer."""
     role = ROLES.get(node.base)

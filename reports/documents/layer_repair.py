@@ -29,7 +29,7 @@ from reports.documents.tree import (
     walk,
     without_places,
 )
-from reports.documents.values import NotEvaluable, ShapeClash, Undefined
+from reports.documents.values import NotEvaluable, Quantity, ShapeClash, Undefined
 from reports.documents.writing import shown, written
 
 MOST_CHANGES = 600
@@ -42,9 +42,10 @@ def repaired(left: Node, right: Node, conventions: tuple[Convention, ...]) -> tu
     for rows in (False, True):
         same = [c for c in conventions if c.rows == rows]
         distinct = dict.fromkeys(c if entries else replace(c, swapped=False) for c in same)
+        wanted = [(c, want) for c in distinct if (want := _value(left, c)) is not None]
         for words, tree in chain(_alone(right, left), _changes(right)):
             if without_places(tree) != left and any(
-                _strictly(left, tree, convention) for convention in distinct
+                _equals(_value(tree, convention), want) for convention, want in wanted
             ):
                 return written(
                     tree
@@ -60,13 +61,20 @@ def _component_wise(node: Node) -> bool:
     )
 
 
-def _strictly(left: Node, right: Node, convention: Convention) -> bool:
+def _value(node: Node, convention: Convention) -> Quantity | None:
     names = Names(convention, network(convention.activation, convention.loss))
     try:
-        want, got = value_of(left, names, BENIGN[0]), value_of(right, names, BENIGN[0])
+        return value_of(node, names, BENIGN[0])
     except (NotEvaluable, ShapeClash, Undefined):
-        return False
-    return want.shape == got.shape and bool(np.allclose(want.value, got.value, rtol=1e-8))
+        return None
+
+
+def _equals(got: Quantity | None, want: Quantity) -> bool:
+    return (
+        got is not None
+        and want.shape == got.shape
+        and bool(np.allclose(want.value, got.value, rtol=1e-8))
+    )
 
 
 def _changes(node: Node) -> Iterator[tuple[str, Node]]:

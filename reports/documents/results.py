@@ -1,15 +1,16 @@
 """Audits in four formats: terminal, Markdown, JSON, and a copy of the document with remarks.
 
-Nothing is computed here; every character of a document is escaped where the format asks for it.
+The copies are made in `annotated`. Nothing is computed here; every character of a document is
+escaped where the format asks for it.
 """
 
 import json
 import shutil
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TypeAlias
 
+from reports.documents.annotated import annotated_copy
 from reports.documents.claims import Audited, Claim, Coverage
 from reports.documents.source import Place
 from reports.render.markdown import escape
@@ -199,57 +200,9 @@ def _place(place: Place) -> dict[str, object]:
 
 
 def annotated(audits: Audits, *, listed: bool = False) -> Iterator[str]:
-    """Yields each document with a quoted remark below every line that has a finding.
-
-    A remark stands after the formula in which the line is, so that the copy still renders. Cells of
-    notebooks are shown one after the other.
-    """
-    from reports.documents.source import read
-
+    """Yields the lines of each document, with a remark at every finding."""
     for audited in audits:
-        for source in read(Path(audited.path)):
-            remarks: dict[int, list[Claim]] = {}
-            for claim in audited.claims:
-                if claim.flagged and claim.place.cell == source.cell:
-                    remarks.setdefault(claim.place.line, []).append(claim)
-            yield from _with_remarks(source.text.split("\n"), remarks, source.kind)
-
-
-def _with_remarks(
-    lines: Sequence[str], remarks: Mapping[int, list[Claim]], kind: str
-) -> Iterator[str]:
-    waiting: list[Claim] = []
-    fence, dollars = "", 0
-    for number, line in enumerate(lines, start=1):
-        yield line
-        waiting += remarks.get(number, [])
-        bare = line.strip(" \t>")
-        if bare.startswith(("```", "~~~")):
-            fence = "" if fence else bare[:3]
-        dollars += line.count("$$")
-        inside = fence or dollars % 2 or _open(lines[:number][-40:])
-        if waiting and not inside:
-            yield from _remarks(waiting, kind)
-            waiting = []
-    if waiting:
-        yield from _remarks(waiting, kind)
-
-
-def _open(lines: Sequence[str]) -> bool:
-    text = "\n".join(lines)
-    return text.count("\\begin{") > text.count("\\end{") or text.count("\\[") > text.count("\\]")
-
-
-def _remarks(claims: Sequence[Claim], kind: str) -> Iterator[str]:
-    for claim in claims:
-        right = f" Right: {claim.right}." if claim.right else ""
-        words = f"gradcheck, line {claim.place.line}: {claim.verdict}.{right} {claim.explanation}"
-        if kind == "latex":
-            yield f"% {_short(_plain(words), 600)}"
-        else:
-            yield ""
-            yield f"> **✗** {escape(_short(_plain(words), 600))}"
-            yield ""
+        yield from annotated_copy(audited)
 
 
 FORMATS: Mapping[str, Callable[..., Iterator[str]]] = {

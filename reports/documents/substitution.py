@@ -11,6 +11,7 @@ from reports.documents.environment import Entry, Environment, key_of, signed
 from reports.documents.evaluate import evaluate
 from reports.documents.links import certainly_known, subject
 from reports.documents.tree import (
+    Call,
     Chain,
     Derivative,
     Divide,
@@ -87,7 +88,7 @@ def _is_copy(left: Node, right: Node) -> bool:
     left, right = signed(left)[1], signed(right)[1]
     if isinstance(left, Symbol) and left.key in {"e", "pi"}:
         return False
-    if isinstance(left, (Symbol, Derivative, Number)):
+    if isinstance(left, (Symbol, Derivative, Number)) or _is_applied(left):
         return literal(right)
     if type(left) is not type(right):
         return False
@@ -99,6 +100,11 @@ def _is_copy(left: Node, right: Node) -> bool:
         case (Power(), Power()):
             return _is_copy(left.base, right.base) and _is_copy(left.exponent, right.exponent)
     return False
+
+
+def _is_applied(node: Node) -> bool:
+    """Whether a function of the document's is taken somewhere, as L(0.1, 2) is."""
+    return isinstance(node, Call) and len(node.name) == 1
 
 
 def _differing(left: Node, right: Node) -> Iterator[tuple[Number, Node]]:

@@ -6,6 +6,7 @@ numbers keep the digits with which they were written.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 Span: TypeAlias = tuple[int, int]
@@ -55,7 +56,7 @@ class Symbol(Node):
     mark: str = ""
     listed: tuple["Symbol", ...] = field(default=(), compare=False, repr=False)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The name under which values are kept."""
         parts = (self.base, self.sub and f"_{self.sub}", self.sup and f"^{self.sup}", self.mark)
@@ -297,8 +298,15 @@ class _Remembered:
         parts = (node.exponent,) if isinstance(node, Power) and euler else children(node)
         for child in parts:
             for name in self.of(child):
-                unique.setdefault(repr(without_places(name)), name)
+                unique.setdefault(_identity(name), name)
         return tuple(unique.values())
+
+
+def _identity(name: Node) -> object:
+    """Returns what tells a name from others, wherever it stands."""
+    if isinstance(name, Symbol):
+        return name.base, name.sub, name.sup, name.mark
+    return repr(without_places(name))
 
 
 _NAMES = _Remembered()

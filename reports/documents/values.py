@@ -59,12 +59,14 @@ def quantity(value: object, bar: object = 0.0) -> Quantity:
     array = np.asarray(value, dtype=np.float64)
     if array.size > MOST_ENTRIES:
         raise ShapeClash(f"more than {MOST_ENTRIES} entries")
-    radius = np.broadcast_to(np.asarray(bar, dtype=np.float64), array.shape)
-    if array.ndim == 2 and array.shape == (1, 1):
+    radius = np.abs(np.asarray(bar, dtype=np.float64))
+    if radius.shape != array.shape:
+        radius = np.full(array.shape, radius)
+    if array.shape == (1, 1):
         array, radius = array.reshape(()), radius.reshape(())
-    if not np.all(np.isfinite(array)):
+    if not np.isfinite(array).all():
         raise Undefined("it is not a finite number")
-    return Quantity(array, np.abs(radius))
+    return Quantity(array, radius)
 
 
 def size(shape: tuple[int, ...]) -> str:
@@ -236,11 +238,11 @@ def mapped(f: Callable[[Numbers], Numbers], a: Quantity) -> Quantity:
     """
     with np.errstate(all="ignore"):
         value = f(a.value)
-        if np.any(np.isnan(value)):
-            raise NoNumber("a function outside of its domain: it has no value here")
-        if not np.all(np.isfinite(value)):
+        if not np.isfinite(value).all():
+            if np.isnan(value).any():
+                raise NoNumber("a function outside of its domain: it has no value here")
             raise Undefined("a number beyond all bounds")
-        if not np.any(a.bar):
+        if not a.bar.any():
             return quantity(value)
         low, high = f(a.value - a.bar), f(a.value + a.bar)
         bar = np.maximum(np.abs(low - value), np.abs(high - value))

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 
 from reports.documents.tree import (
     Array,
@@ -121,6 +122,7 @@ def _marked(base: str, sub: str, sup: str) -> str:
     return base
 
 
+@lru_cache(maxsize=1024)
 def _pretty(key: str) -> str:
     prefix, _, inner = key.partition(" ")
     if prefix in {"delta", "Delta"} and inner:

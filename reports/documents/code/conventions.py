@@ -32,7 +32,7 @@ def settled_by(run: Run, ratios: Ratios) -> str | None:
     common = uniform(ratios.values())
     if common is None or common <= 0 or run.loss.exact:
         return None
-    if run.scheduled:
+    if run.scheduled or not run.rated:
         return f"but for the factor {common:.4g} of the learning rate"
     if not _by_convention(run, common):
         return None

@@ -141,8 +141,23 @@ def _rated(value: ast.expr) -> bool:
     match value:
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return is_gradient(name) or any(w in name for w in ("delta", "adjust", "update"))
-        case ast.BinOp(op=ast.Mult(), left=ast.Constant(value=float())):
+        case ast.BinOp(op=ast.Mult(), left=left) if _leads_with_rate(left):
             return True
         case ast.Call(func=ast.Attribute(attr="dot")) | ast.BinOp(op=ast.MatMult()):
             return True
+    return False
+
+
+def _leads_with_rate(value: ast.expr) -> bool:
+    """Whether a product is of numbers, and one of them may be a rate: 0.1, 2 * 0.1, 0.1 / n."""
+    match value:
+        case ast.Constant(value=number):
+            return isinstance(number, float)
+        case ast.BinOp(left=left, op=ast.Div()):
+            return _leads_with_rate(left)
+        case (
+            ast.BinOp(left=ast.Constant() as left, op=ast.Mult(), right=right)
+            | ast.BinOp(left=left, op=ast.Mult(), right=ast.Constant() as right)
+        ):
+            return _leads_with_rate(left) or _leads_with_rate(right)
     return False

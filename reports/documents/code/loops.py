@@ -54,7 +54,10 @@ def loop_judged(loop: Loop) -> Judged | None:
         own = _own(outcomes)
         if outcomes and outcomes[-1].convention is not None and own[-1:] in ([], outcomes[-1:]):
             return outcomes[-1]
-        found += outcomes
+        whole = _by_whole_rates(training)
+        if whole and whole[-1].convention is not None:
+            return whole[-1]
+        found += whole or outcomes
     if found:
         return _best(found)
     if reason is not None:
@@ -62,6 +65,30 @@ def loop_judged(loop: Loop) -> Judged | None:
     if runs:
         raise NotReadable("which loss it goes down")
     return None
+
+
+def _by_whole_rates(training: Training) -> list[Judged]:
+    """Returns what is found where the numbers of a step belong to its rate: 0.1 * 2 * dw.
+
+    They do where the gradient is right then. Empty where they are in no step's.
+
+    Raises:
+        NotReadable: all is right then, and the parameters go by rates that differ.
+    """
+    step = training.round(training.primals, training.held)
+    counters = _counters(training.loop, step)
+    whole = {
+        p: rate_of(training.updates[p], step.before, counters, whole=True) for p in training.primals
+    }
+    found = [] if whole == training.rates else _own([*_outcomes(replace(training, rates=whole))])
+    right = {p for p, r in found[-1].ratios.items() if is_one(r)} if found else set[Path]()
+    rates = {p: whole[p] if p in right else rate for p, rate in training.rates.items()}
+    if rates == training.rates:
+        return []
+    outcomes = [*_outcomes(replace(training, rates=rates))]
+    if outcomes and outcomes[-1].convention is not None and len(set(rates.values())) > 1:
+        raise NotReadable("a number in one of its steps belongs to the rate, or is there twice")
+    return outcomes
 
 
 def _own(found: Sequence[Judged]) -> list[Judged]:

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,11 @@ from reports.documents.code.names import role, setting
 
 
 def rate_of(
-    updates: Sequence[ast.stmt], before: Mapping[Path, Any], turning: frozenset[str]
+    updates: Sequence[ast.stmt],
+    before: Mapping[Path, Any],
+    turning: frozenset[str],
+    *,
+    whole: bool = False,
 ) -> float | None:
     """Returns the rate by which all updates of a parameter go; None where it is not certain.
 
@@ -23,11 +28,12 @@ def rate_of(
         updates: the statements that move the parameter.
         before: the arrays and numbers before the round.
         turning: the names that count the rounds.
+        whole: whether the other numbers of the product belong to it: 0.2 in 0.1 * 2 * dw.
     """
     if any(turns(update, turning) for update in updates):
         return None
     numbers = {path[-1]: float(value) for path, value in before.items() if np.ndim(value) == 0}
-    found = {_rate(update, numbers) for update in updates}
+    found = {_rate(update, numbers, whole=whole) for update in updates}
     return found.pop() if len(found) == 1 else None
 
 
@@ -40,7 +46,7 @@ def turns(node: ast.AST, turning: frozenset[str]) -> bool:
     return any(turns(part, turning) for part in ast.iter_child_nodes(node))
 
 
-def _rate(update: ast.stmt, numbers: Mapping[str, float]) -> float | None:
+def _rate(update: ast.stmt, numbers: Mapping[str, float], *, whole: bool) -> float | None:
     factors = [*_factors(_step(update))]
     names = [name for f in factors if (name := _last_name(f)) in numbers]
     named = [numbers[name] for name in names if setting(name) == "rate"]
@@ -51,7 +57,15 @@ def _rate(update: ast.stmt, numbers: Mapping[str, float]) -> float | None:
     ]
     others = [n for n in names if setting(n) != "rate" and role(n) not in {"data", "target"}]
     rates = named or literals
-    return rates[0] if len(rates) == 1 and rates[0] > 0 and not others else None
+    if len(rates) != 1 or rates[0] <= 0 or others:
+        return None
+    return rates[0] * (_whole_numbers(factors) if whole else 1.0)
+
+
+def _whole_numbers(factors: Sequence[ast.expr]) -> float:
+    """Returns the product of the whole numbers among factors."""
+    found = [f.value for f in factors if isinstance(f, ast.Constant) and isinstance(f.value, int)]
+    return float(prod(found))
 
 
 def _step(update: ast.stmt) -> ast.expr | None:

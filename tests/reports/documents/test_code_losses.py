@@ -54,6 +54,17 @@ CLEAN = {
     "a rate by another name": {"w": "k * dw", "b": "k * db"},
     "two rates of one step": {"w": "k * 0.5 * dw", "b": "k * 0.5 * db"},
     "no loss": {"loss": "pass", "dw": DW, "db": DB},
+    "the 2 in each step": {"dw": DW, "db": DB, "w": "0.1 * 2 * dw", "b": "2 * 0.1 * db"},
+    "the 2 in one step": {"db": DB, "b": "0.1 * 2 * db"},
+    "the 2 in brackets": {"dw": DW, "w": "0.1 * (2 * dw)"},
+    "the mean in the step": {"dw": "X.T @ (yhat - y)", "w": "(0.1 / n) * 2 * dw"},
+    "2 and the mean in the step": {"db": "(yhat - y).sum()", "b": "0.1 * (2 / n) * db"},
+    "a rate of 0.2": {"w": "0.1 * 2 * dw", "b": "0.1 * 2 * db"},
+    "a rate of 0.2 for one": {"b": "0.1 * 2 * db"},
+    "a named rate, doubled for one": {"w": "lr * dw", "b": "lr * 2 * db"},
+    "the rate in each gradient": {"dw": f"0.1 * {DW2}", "db": f"0.1 * {DB2}", "w": "dw", "b": "db"},
+    "the rate in one gradient": {"db": f"0.1 * {DB2}", "b": "db"},
+    "the named rate in one gradient": {"w": "lr * dw", "db": f"lr * {DB2}", "b": "db"},
 }
 
 
@@ -72,7 +83,17 @@ PLANTED = [
     ({"loss": SUM}, {"dw", "db"}),
     ({"w": "lr * dw", "b": "lr * db", "dw": DW}, {"dw"}),
     ({"w": "0.1 * dw", "b": "0.05 * db", "dw": DW}, {"dw"}),
+    ({"dw": DW, "db": DB, "b": "0.1 * 2 * db"}, {"dw"}),
+    ({"dw": DW, "b": "0.1 * 2 * db"}, {"dw"}),
+    ({"dw": f"-{DW2}", "w": "0.1 * 2 * dw", "b": "0.1 * 2 * db"}, {"dw"}),
+    ({"dw": "X.T @ (yhat + y) / n", "w": "2 * 0.1 * dw"}, {"dw"}),
 ]
+
+
+def test_a_number_that_may_be_there_twice_is_not_decided():
+    flagged, reasons = audited(b="0.1 * 2 * db")
+    assert flagged == set()
+    assert "belongs to the rate, or is there twice" in reasons
 
 
 @pytest.mark.parametrize(("changes", "accused"), PLANTED)

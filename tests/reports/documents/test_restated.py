@@ -1,0 +1,137 @@
+"""Values stated in sentences, and gradients stated bare, against what defines them."""
+
+import pytest
+
+from reports.documents import audit_text
+from reports.documents.stance import stance
+
+SUM = "$a = 2$, $b = 3$. We compute $d = a + b$.\n\n"
+DATA = "$n = 4$, $x = (1, 2, 3, 4)$, $\\mu = \\frac{1}{n} \\sum_i x_i = 2.5$.\n\n"
+VARIANCE = f"{DATA}$\\sigma^2 = \\frac{{1}}{{n}} \\sum_i (x_i - \\mu)^2$. "
+CHAIN = "设 $x = 3$，$w = 0.5$，$c = 1$。\n\n$$z = w x + c, \\quad h = \\tanh(z)$$\n\n"
+SOFTMAX = (
+    "$z = (2, 1, 0.1)$, $y = (1, 0, 0)$.\n\n$p = \\mathrm{softmax}(z) = (0.659, 0.242, 0.099)$\n\n"
+    "$L = -\\sum_i y_i \\log p_i = 0.417$\n\n"
+)
+LOGISTIC = (
+    "$x = (1, -2, 0.5)$, $w = (0.3, 0.1, -0.4)$, $t = 1$.\n\n$z = \\sum_i w_i x_i = -0.1$, "
+    "$\\hat y = \\sigma(z) = 0.4750$, $E = \\frac12 (\\hat y - t)^2 = 0.1378$\n\n"
+)
+
+WRONG = [
+    (f"{SUM}The result is $d = 6$.", "5"),
+    (f"{SUM}Hence\n\n$$d = 6$$", "5"),
+    (f"{SUM}$m = 2 d$, $f = m^2$. This gives $f = 90$.", "100"),
+    (f"{SUM}Then $d = 5$, and later on we again get $d = 7$.", "5"),
+    (f"{VARIANCE}So $\\sigma^2 = 1.67$.", "1.25"),
+    (f"{VARIANCE}Therefore $\\sigma^2 \\approx 1.67$.", "1.25"),
+    (f"{CHAIN}代入得 $z = 2.6$。", "2.5"),
+    (f"{CHAIN}因此 $h = 0.97$。", "0.986614"),
+    (f"{SOFTMAX}$\\frac{{\\partial L}}{{\\partial z}} = (-0.341, 0.248, 0.099)$", "0.242433"),
+    (f"{LOGISTIC}$\\frac{{\\partial E}}{{\\partial w}} = (-0.1309, 0.2618, -0.0645)$", "-0.065"),
+]
+
+JACOBIAN = (
+    "$J = \\operatorname{diag}(s) - s s^\\top$.\n\n### In numbers\n\n"
+    "Take $s = (0.7, 0.2, 0.1)^\\top$.\n\n"
+    "$$J = \\begin{bmatrix} 0.21 & -0.14 & -0.07 \\\\ -0.14 & %s & -0.02 \\\\"
+    " -0.07 & -0.02 & 0.09 \\end{bmatrix}$$"
+)
+CENTRAL = "$\\frac{L(0.41, -0.3) - L(0.39, -0.3)}{%s} = \\frac{0.1498 - 0.1525}{0.02} = -0.135$"
+WRONG += [
+    (JACOBIAN % "0.26", "[-0.14, 0.16, -0.02]"),
+    (CENTRAL % "0.01", "0.01"),
+    ("$\\frac{f(2.1) - f(1.9)}{0.1} = \\frac{4.41 - 3.61}{0.2} = 4$", "0.1"),
+]
+
+WRONG += [
+    ("$z = w x + c$.\n\n## Example\n\n$w = 2$, $x = 3$, $c = 1$, so $z = 8$.", "7"),
+    ("## 公式\n\n$z = w x + c$。\n\n## 例子\n\n设 $w = 2$，$x = 3$，$c = 1$。于是 $z = 8$。", "7"),
+]
+
+GIVEN = [
+    f"{SUM}Suppose that $d = 6$.",
+    f"{SUM}Now take $d = 6$ and go on.",
+    f"{SUM}We want $d = 6$.",
+    f"{SUM}For $d = 6$ all is the same.",
+    f"{VARIANCE}The unbiased estimate has $n - 1$: $\\sigma^2 = 1.67$.",
+    f"{CHAIN}若取 $z = 2.6$，",
+    f"{CHAIN}目标为 $h = 1$。",
+]
+
+OPEN = [
+    f"{SUM}$d = 6$",
+    f"{SUM}If $d$ is as before, so $d = 6$.",
+    f"{CHAIN}The decision is yes, so $h = 1$.",  # made of what was computed
+    f"{CHAIN}因此 $z = 2.6$，而 $x = 4$ 时 $z = 3$。",
+]
+
+RIGHT = [
+    JACOBIAN % "0.16",
+    CENTRAL % "0.02",
+    "$\\frac{f(2.1) - f(1.9)}{0.2} = \\frac{4.41 - 3.61}{0.2} = 4$",
+    "$\\frac{f(2)}{4} = \\frac{8}{4} = 2$ and $\\frac{f(6)}{3} = \\frac{10}{3} = 3.33$",
+    "$s = (0.7, 0.2, 0.1)^\\top$, $J = s s^\\top$.\n\n### Of another $s$\n\n$$J = "
+    "\\begin{bmatrix} 0.25 & 0.15 & 0.10 \\\\ 0.15 & 0.09 & 0.06 \\\\"
+    " 0.10 & 0.06 & 0.04 \\end{bmatrix}$$",
+    f"{SUM}The result is $d = 5$.",
+    f"{SUM}Another example: take $a = 4$, so $d = 7$.",
+    f"{SUM}## Example 2\n\n$a = 1$, $b = 1$. So $d = 2$.",
+    f"{SUM}## Example 2\n\nLet $a = 7$. So $d = 9$.",
+    "$z = w x$.\n\n## Example 1\n\n$w = 2$, $x = 3$, so $z = 6$.\n\n## Example 2\n\nThe input is "
+    "twice as large, so $z = 12$.",
+    f"{SUM}$d := d + 1 = 6$\n\nSo $d = 6$.",
+    f"{VARIANCE}So $\\sigma^2 = 1.25$, hence $\\sigma \\approx 1.118$.",
+    f"{CHAIN}因此 $z = 2.5$，$h = 0.987$。",
+    "## Forward\n\n$w = 2$, $x = 3$, $z = w x = 6$.\n\n$$w := w - 0.1 \\cdot 5 = 1.5$$\n\nSo now "
+    "$w = 1.5$, and $z = 4.5$.",
+    "$f(u) = u^2$, $v = 3$. If we move it by $0.1$, then $f = 3.1^2 = 9.61$.",
+    "$q = x + y$, $f = q z$. $x = -2$, $y = 5$, $z = -4$: $q = 3$, $f = -12$. If $x$ grows by "
+    "$0.1$, then $f = (3.1)(-4) = -12.4$.",
+    f"{SOFTMAX}$\\frac{{\\partial L}}{{\\partial z}} = (-0.341, 0.242, 0.099)$",
+    f"{SOFTMAX}$\\frac{{\\partial L}}{{\\partial z}} = (-0.34, 0.24, 0.10)$",
+    f"{LOGISTIC}$\\frac{{\\partial E}}{{\\partial w}} = (-0.1309, 0.2618, -0.0655)$",
+]
+
+
+@pytest.mark.parametrize(("text", "right"), WRONG)
+def test_a_value_that_was_found_is_recomputed(text, right):
+    flagged = audit_text(text).flagged
+    assert any(right in claim.right for claim in flagged)
+
+
+@pytest.mark.parametrize("text", GIVEN)
+def test_a_value_given_anew_is_not_accused(text):
+    audited = audit_text(text)
+    assert not audited.flagged
+    assert not audited.lacks or audited.lacks == "nothing was checked"
+
+
+@pytest.mark.parametrize("text", OPEN)
+def test_a_value_left_open_is_not_checked(text):
+    assert audit_text(text).coverage.unchecked or audit_text(text).flagged
+
+
+@pytest.mark.parametrize("text", RIGHT)
+def test_a_right_value_is_not_accused(text):
+    assert not audit_text(text).flagged
+
+
+WORDS = [
+    ("So $", "found"),
+    ("故 $", "found"),
+    ("It costs 3 units. Hence the sum $a$ gives $", "found"),
+    ("Take it. Then\n\n$$\n", "found"),
+    ("Let $", "given"),
+    ("So far so good. Suppose $", "given"),
+    ("若 $", "given"),
+    ("Suppose it doubles, so $", "open"),
+    ("So it is.\n\n$", "open"),
+    ("Hence $c = 1$. $", "open"),
+    ("- so $a = 1$\n- $", "open"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), WORDS)
+def test_what_words_say_of_a_value(text, expected):
+    assert stance(text, len(text)) == expected
