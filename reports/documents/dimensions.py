@@ -24,7 +24,8 @@ MOST_SOLUTIONS = 4
 SLACK = 0.6
 """Solutions that are less likely than the best by more than this are not looked at."""
 
-SIZES = (2, 3, 4, 5, 6, 7, 8, 9)
+SIZES = (3, 2, 4, 5, 6, 7, 8, 9)
+"""What lengths are: normalised, two numbers are 1 and −1 whatever they were."""
 
 
 @dataclass(frozen=True)

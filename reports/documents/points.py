@@ -114,11 +114,7 @@ class Draw:
             return values.quantity(float(at[0] == at[1]))
         for script in ("sub", "sup"):
             array = without_index(node, script)
-            if (
-                isinstance(array, Symbol)
-                and array.key in self._shapes
-                and not self._stands_alone(node)
-            ):
+            if isinstance(array, Symbol) and self._holds(array, node):
                 return entry(self._drawn(array), scripts(node)[script])  # type: ignore[arg-type]
         return self._drawn(node)
 
@@ -131,6 +127,13 @@ class Draw:
         """Whether a name of a collection stands beyond its end."""
         at = positions(node.sub or node.sup, 1)
         return bool(at) and at[0] > LENGTH and self._dimensions.is_collection(family(node))
+
+    def _holds(self, array: Symbol, node: Symbol) -> bool:
+        """Whether a name is an entry of an array."""
+        if self._stands_alone(node):
+            return False
+        typed = self._dimensions.shapes
+        return array.key in self._shapes or bool(typed.get(array.key) and node.key not in typed)
 
     def _stands_alone(self, node: Symbol) -> bool:
         """Whether a name is no entry of an array: it has a value of its own, or begins a series."""

@@ -4,7 +4,7 @@ import re
 from abc import abstractmethod
 from dataclasses import replace
 
-from reports.documents.cursor import Cursor
+from reports.documents.conditions import Conditions, is_head
 from reports.documents.notation import (
     FUNCTIONS,
     GREEK,
@@ -33,7 +33,7 @@ from reports.documents.tree import (
 _INDEX = re.compile(r"[lLijkKtTnmNc](?:[-+]\d)?|L-\d")
 
 
-class Scripts(Cursor):
+class Scripts(Conditions):
     """Reads what stands at a name."""
 
     @abstractmethod
@@ -43,6 +43,10 @@ class Scripts(Cursor):
     def _call(self, name: str, start: int) -> Node: ...
 
     def _scripts(self, node: Node, start: int) -> Node:
+        if is_head(node) and (self._is("_") or isinstance(node, Symbol)):
+            condition = self._indicated(start)
+            if condition is not None:
+                return condition
         while True:
             if self._is("_"):
                 self._take()

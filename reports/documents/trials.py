@@ -11,7 +11,7 @@ from reports.documents.dimensions import Dimensions, solutions
 from reports.documents.environment import Environment, key_of
 from reports.documents.indices import Definitions, instance, letters, named, whole
 from reports.documents.model import Model
-from reports.documents.points import Draw, is_by_entries, is_parameter, may_be_a_number
+from reports.documents.points import COUNTS, Draw, is_by_entries, is_parameter, may_be_a_number
 from reports.documents.readings import BENIGN, LOOSE, Reading
 from reports.documents.targets import EXPRESSION
 from reports.documents.tree import Cases, Derivative, Node, Number, Symbol, names, replaced, walk
@@ -202,8 +202,20 @@ def dimensions_of(
         for known in (environment.kind, plainly):
             found = solutions([*equations, *claimed], known, also)
             if found:
-                return found if any(d.has_arrays for d in found) else []
+                counted = [other for d in found for other in _counted(d)]
+                return counted if any(d.has_arrays for d in found) else []
     return []
+
+
+def _counted(dimensions: Dimensions) -> Iterator[Dimensions]:
+    """Yields a solution with each of its lengths for what is counted without bounding a sum."""
+    open_ = [key for key, shape in dimensions.shapes.items() if key in COUNTS and not shape]
+    open_ = [key for key in open_ if key not in dimensions.counts]
+    lengths = sorted({n for shape in dimensions.shapes.values() for n in shape if n > 1})
+    if not open_ or not lengths:
+        yield dimensions
+    for length in lengths if open_ else ():
+        yield replace(dimensions, counts={**dimensions.counts, **dict.fromkeys(open_, length)})
 
 
 def _equations(node: Node, definitions: Definitions) -> Iterator[tuple[Node, Node]]:
