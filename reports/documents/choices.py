@@ -7,6 +7,7 @@ any function of y will do as L, and with figures the one whose gradient they are
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from reports.documents.dimensions import name_of
 from reports.documents.environment import Definition, Environment, key_of
 from reports.documents.indices import Definitions, items, letters, named
 from reports.documents.model import Model, is_loss, loss_form
@@ -115,7 +116,7 @@ def _downstream(
         computed = [*definitions.leading(name)]
         if name.key != wrt and any(model.depends(tree, wrt) for tree in computed):
             plain = _running(name)
-            found.setdefault(plain.key, plain)
+            found.setdefault(name_of(plain), plain)
     return [
         u
         for u in found.values()
@@ -137,10 +138,8 @@ def _running(name: Symbol) -> Symbol:
 
 def _summed(name: Symbol, body: Node) -> Node:
     """Returns the sum over all entries of a name."""
-    running = letters(name)
-    if not running:
-        return Call(name.span, "sum", (body,))
-    return BigSum(name.span, ",".join(running), None, None, body)
+    running, total = letters(name), Call(name.span, "sum", (body,))
+    return BigSum(name.span, ",".join(running), None, None, total) if running else total
 
 
 def _added(terms: list[Node]) -> Node:

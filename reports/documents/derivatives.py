@@ -5,9 +5,11 @@ A formula is checked at random values, with numbers in place of its indices; fig
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 
 from reports.documents import values
+from reports.documents.averages import with_statistics
 from reports.documents.choices import choices
 from reports.documents.claims import Claim, Correction
 from reports.documents.derivative_repair import changed, holds_for
@@ -34,7 +36,7 @@ from reports.documents.trials import Outcome, Trial
 from reports.documents.verdicts import confirmed_wrong, factor_between
 from reports.documents.writing import shown, written
 
-MOST_REPAIRS = 100
+MOST_REPAIRS = 150
 BY_FIGURES = "{} is stated by its figures alone"
 
 
@@ -84,12 +86,14 @@ def _formula(
         return
     formula = _spelled_out(link.node, environment)
     outcomes = []
-    for definitions in choices(target, environment, said, formula):
+    for definitions, is_one_of_two in _readings(target, environment, said, formula):
         trial = Trial(target, formula, definitions, environment)
         outcome = trial.outcome(formula)
         if outcome is None:
-            if not outcomes:
+            if not outcomes and not is_one_of_two:
                 return
+            if outcomes and is_one_of_two:
+                outcomes[-1] = (*outcomes[-1][:2], replace(outcomes[-1][2], is_open=True))
             continue  # an earlier definition of the same name
         if outcome.passes:
             yield _claim(chain, link, source, "ok", explanation="checked by finite differences")
@@ -97,9 +101,10 @@ def _formula(
         if trial.holds_at_own_values(formula):
             return  # numbers of the document stand in it, as in e_t · 1 where w = 1
         outcomes.append((definitions, trial, outcome))
+    closed = [each for each in outcomes if not each[2].is_open]
     if not outcomes:
         return
-    definitions, trial, outcome = outcomes[0]
+    definitions, trial, outcome = (closed or outcomes)[0]
     if wrong and _holds_with(wrong, target, formula, definitions, environment):
         yield _claim(chain, link, source, "inherited", explanation=inherits)
         return
@@ -118,6 +123,8 @@ def _formula(
     if read:
         definitions, trial, _ = read[0]
     tree, words = _repaired(target, formula, definitions, environment, trial)
+    if tree is None and not closed:
+        return  # it may be right by what is not said
     yield _claim(
         chain,
         link,
@@ -128,11 +135,23 @@ def _formula(
     )
 
 
+def _readings(
+    target: Derivative, environment: Environment, said: str, formula: Node
+) -> Iterator[tuple[Definitions, bool]]:
+    """Yields the definitions that may be meant, and whether another reading of them follows."""
+    for definitions in choices(target, environment, said, formula):
+        other = with_statistics(target, formula, definitions, environment)
+        if other is not None:
+            yield other, True
+        yield definitions, other is not None
+
+
 def _mixes_notations(formula: Node) -> bool:
     """Whether a name stands whole and with an index under a sum: N ∂L/∂y − Σ_n ∂L/∂y_n."""
     sums = (n for n in walk(formula) if isinstance(n, BigSum))
     inside = {n.base for s in sums for n in walk(s.body) if isinstance(n, Symbol) and letters(n)}
-    return any(isinstance(n, Symbol) and n.base in inside and not n.sub for n in walk(formula))
+    plain = (n for n in walk(formula) if isinstance(n, Symbol) and not n.sub and not letters(n))
+    return any(name.base in inside for name in plain)
 
 
 def _wrong_definitions(formula: Node, environment: Environment) -> list[Definition]:
@@ -152,7 +171,7 @@ def _holds_with(
     right = {id(d.tree): d.right for d in wrong if d.right is not None}
     trees = {key: right.get(id(tree), tree) for key, tree in definitions.trees.items()}
     outcome = Trial(target, formula, Definitions(trees), environment).outcome(formula)
-    return outcome is None or outcome.passes
+    return outcome is None or outcome.passes or outcome.is_open
 
 
 def _spelled_out(formula: Node, environment: Environment) -> Node:
@@ -217,7 +236,7 @@ def _repaired(
 ) -> tuple[Node | None, str]:
     """Returns the smallest change of a formula that makes it right, and what the claim is else."""
     other = holds_for(target, formula, definitions, environment)
-    for words, tree in islice(changed(formula, target), MOST_REPAIRS):
+    for words, tree in islice(changed(formula, target, definitions), MOST_REPAIRS):
         outcome = trial.outcome(tree)
         if outcome is not None and outcome.passes:
             return tree, "; ".join(filter(None, (words, other)))

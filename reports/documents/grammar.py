@@ -414,6 +414,7 @@ class Parser(Brackets, Scripts):
                 arguments.append(self._side())
             self._expect(CLOSERS[opening])
             return tuple(arguments)
-        if not (self._begins_factor() or self._is("-")):
+        bars = self._bars == 0 and self._is("|")
+        if not (self._begins_factor() or self._is("-") or bars):
             raise NotRead("a function without an argument", self._next.span)
         return (self._signed(self._factor),)

@@ -64,7 +64,10 @@ def put(script: str, bound: Mapping[str, int]) -> str:
 
 
 def _with(item: str, bound: Mapping[str, int]) -> str:
-    """Returns an index with the bound letters added up: i + 1 for i + m − 1 where m is 2."""
+    """Returns an index with the bound letters added up: i + 1 for i + m − 1 where m is 2.
+
+    Where m is 1 it is i + 0, which still tells that a window is meant.
+    """
     total, rest = 0, ""
     for sign, term in _TERM.findall(item):
         value = int(term) if term.isdecimal() else bound.get(term)
@@ -75,7 +78,8 @@ def _with(item: str, bound: Mapping[str, int]) -> str:
     rest = rest.removeprefix("+")
     if not rest:
         return str(total)
-    return f"{rest}{total:+d}" if total else rest
+    is_window = sum(map(str.isalpha, item)) > 1
+    return f"{rest}{total:+d}" if total or is_window else rest
 
 
 def instance(node: Node, bound: Mapping[str, int]) -> Node:

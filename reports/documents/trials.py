@@ -9,12 +9,29 @@ import numpy as np
 from reports.documents import values
 from reports.documents.dimensions import Dimensions, solutions
 from reports.documents.environment import Environment, key_of
-from reports.documents.indices import Definitions, instance, letters, named, whole
+from reports.documents.indices import Definitions, bindings, instance, letters, named, whole
 from reports.documents.model import Model
-from reports.documents.points import COUNTS, Draw, is_by_entries, is_parameter, may_be_a_number
+from reports.documents.points import (
+    COUNTS,
+    Draw,
+    has_kinks,
+    is_by_entries,
+    is_parameter,
+    may_be_a_number,
+)
 from reports.documents.readings import BENIGN, LOOSE, Reading
 from reports.documents.targets import EXPRESSION
-from reports.documents.tree import Cases, Derivative, Node, Number, Symbol, names, replaced, walk
+from reports.documents.tree import (
+    BigSum,
+    Cases,
+    Derivative,
+    Node,
+    Number,
+    Symbol,
+    names,
+    replaced,
+    walk,
+)
 from reports.documents.values import NotEvaluable, Quantity, ShapeClash, Undefined
 
 POINTS = 2
@@ -38,6 +55,8 @@ class Outcome:
         known_shapes: whether the shapes of all names are known.
         typed: whether they are known from how the names are used.
         clash: which shapes of the formula do not conform.
+        is_open: whether names that are usually computed have no definition: they may depend on what
+            the derivative is taken by.
     """
 
     passes: bool
@@ -48,6 +67,7 @@ class Outcome:
     known_shapes: bool = True
     typed: bool = False
     clash: str = ""
+    is_open: bool = False
 
 
 class Trial:
@@ -62,9 +82,11 @@ class Trial:
     ) -> None:
         self._target, self._formula = target, formula
         self._definitions, self._environment = definitions, environment
-        self._bounds = _assignments(target, formula)
+        self._free = _unbound(target.of, definitions)
+        self._bounds = _assignments(target, formula, self._free)
         self._points: dict[tuple[int, int], list[Point]] = {}
         self._dimensions = dimensions_of(target, formula, definitions, environment)
+        self._has_kinks = has_kinks((formula, *definitions.values()))
 
     def outcome(self, formula: Node) -> Outcome | None:
         """Returns whether a formula is the derivative; None: it cannot be decided."""
@@ -133,28 +155,43 @@ class Trial:
                 return False
         return bool(self._bounds)
 
+    def _definitions_at(self, bound: dict[str, int]) -> Definitions:
+        """Returns the definitions with a number for the class in L = −log p_c."""
+        key = key_of(self._target.of)
+        if not self._free or key is None:
+            return self._definitions
+        own = instance(self._definitions[key], {letter: bound[letter] for letter in self._free})
+        return Definitions({**self._definitions.trees, key: own})
+
     def _at(self, number: int, seed: int) -> Iterator["Point"]:
         """Yields the ways to take the derivative at a point, those once taken kept."""
         known = self._points.setdefault((number, seed), [])
         yield from known
         if known:
             return
-        bound = self._bounds[number]
-        target = instance(self._target, bound)
+        for signed in (True, False) if seed and self._has_kinks else (False,):
+            for point in self._taken(self._bounds[number], seed, signed=signed):
+                known.append(point)
+                yield point
+            if known:
+                return
+
+    def _taken(self, bound: dict[str, int], seed: int, *, signed: bool) -> Iterator["Point"]:
+        target, definitions = instance(self._target, bound), self._definitions_at(bound)
         for partly in (False, True):
             for dimensions in self._dimensions or (None,):
                 for reading in STRICT if dimensions else (*BENIGN, LOOSE):
                     draw = Draw(
-                        self._definitions,
+                        definitions,
                         self._formula,
                         self._environment,
                         seed,
                         frozenset(bound),
                         dimensions=dimensions,
+                        signed=signed,
                     )
-                    point = _point(target, draw, self._definitions, reading, partly=partly)
+                    point = _point(target, draw, definitions, reading, partly=partly)
                     if point is not None:
-                        known.append(point)
                         yield point
                     if not draw.has_arrays or (point is not None and point.by_entries):
                         break
@@ -240,19 +277,32 @@ def _best(formula: Node, points: Iterator[Point]) -> Outcome | None:
     found: Outcome | None = None
     for point in points:
         now = _judged(formula, point)
-        if now is not None and (found is None or now.passes):
+        if now is not None and (found is None or now.passes or (found.is_open > now.is_open)):
             found = now
         if found is not None and found.passes:
             break
     return found
 
 
-def _assignments(target: Derivative, formula: Node) -> list[dict[str, int]]:
+def _unbound(of: Node, definitions: Definitions) -> tuple[str, ...]:
+    """Returns the letters that run in the definition of a name and in no sum: c in L = −log p_c."""
+    tree = definitions.trees.get(key_of(of) or "")
+    if tree is None or _running(of):
+        return ()
+    summed = {c for n in walk(tree) if isinstance(n, BigSum) for c in n.index}
+    found = (c for n in walk(tree) if isinstance(n, Symbol) for c in letters(n))
+    return tuple(dict.fromkeys(c for c in found if c not in summed))
+
+
+def _assignments(
+    target: Derivative, formula: Node, more: Sequence[str] = ()
+) -> list[dict[str, int]]:
     """Returns what the running letters of a derivative stand for: different numbers each.
 
     Where the formula tells equal indices from others, equal ones are tried too.
     """
     free = [*dict.fromkeys(c for n in (target.of, target.wrt) for c in _running(n))]
+    free = [*dict.fromkeys((*free, *more))]
     if not free:
         return [{}]
     if len(free) > MOST_LETTERS:
@@ -338,7 +388,7 @@ def _judged(formula: Node, point: Point) -> Outcome | None:
         clash = str(problem)
     except (NotEvaluable, Undefined, RecursionError):
         return None
-    if set(draw.values) - known:
+    if any(_is_used(k, formula, model) for k in set(draw.values) - known):
         return None  # the formula uses what the function does not
     shaped = not draw.guessed
     if claimed is not None and not (true.shape or claimed.shape or draw.has_arrays):
@@ -346,16 +396,24 @@ def _judged(formula: Node, point: Point) -> Outcome | None:
     shaped = shaped or (point.by_entries and is_by_entries((formula,), draw.arrays))
     own = {key, whole(named(key)).key}
     free = [k for k in draw.values if k not in own | draw.counts]
-    complete = shaped and all(is_parameter(k, explicit=point.is_explicit) for k in free)
+    complete = all(is_parameter(k, explicit=point.is_explicit) for k in free)
     agrees = claimed is not None and _agrees(claimed, true, is_jacobian=point.is_jacobian)
-    if not agrees and not complete:
+    if not agrees and not shaped:
         return None
     if clash and (not draw.is_typed or _has_jacobians(formula, model)):
         return None
     known_shapes = draw.is_typed or all(
         draw.environment.versions(named(k)) for k, q in draw.values.items() if q.shape
     )
-    return Outcome(agrees, claimed, true, model, point.target, known_shapes, draw.is_typed, clash)
+    typed, target = draw.is_typed, point.target
+    return Outcome(agrees, claimed, true, model, target, known_shapes, typed, clash, not complete)
+
+
+def _is_used(key: str, formula: Node, model: Model) -> bool:
+    """Whether a name stands in a formula: how long an array is may be asked of others too."""
+    used = (n for tree in model.trees(formula) for n in walk(tree) if isinstance(n, Symbol))
+    own = named(key)
+    return any(n.key == key or bindings(n, own) or whole(n).key == key for n in used)
 
 
 def _has_jacobians(formula: Node, model: Model) -> bool:

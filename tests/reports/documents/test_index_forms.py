@@ -26,6 +26,45 @@ INDEX_FORMS = [
     (r"$H = \mathrm{ReLU}(Z)$, $O = HW$. ", r"\frac{\partial L}{\partial Z}",
      r"\frac{\partial L}{\partial O}W^\top\odot (Z>0)",
      r"\frac{\partial L}{\partial O}W^\top\odot (Z<0)"),
+    (r"$L = -z_c + \log\sum_k e^{z_k}$. ", r"\frac{\partial L}{\partial z_k}",
+     r"\frac{e^{z_k}}{\sum_j e^{z_j}} - \delta_{kc}",
+     r"\frac{e^{z_k}}{\sum_j e^{z_j}} + \delta_{kc}"),
+    (r"$\hat y_k = \text{softmax}(z)_k$, $L = -\sum_k y_k\log\hat y_k$. ",
+     r"\frac{\partial L}{\partial z_k}", r"\hat y_k - y_k", r"y_k - \hat y_k"),
+    (r"$\hat y^{(i)}=\sigma(w^\top x^{(i)} + b)$。"
+     r"$J=-\frac1m\sum_{i=1}^m[y^{(i)}\ln\hat y^{(i)}+(1-y^{(i)})\ln(1-\hat y^{(i)})]$。",
+     r"\frac{\partial J}{\partial w_j}", r"\frac1m\sum_{i=1}^m(\hat y^{(i)}-y^{(i)})x_j^{(i)}",
+     r"\frac1m\sum_{i=1}^m(y^{(i)}-\hat y^{(i)})x_j^{(i)}"),
+    (r"$y^{(i)} = w x^{(i)} + b$, $J = \frac1{2m}\sum_{i=1}^m(y^{(i)} - t^{(i)})^2$. ",
+     r"\frac{\partial J}{\partial w}", r"\frac1m\sum_{i=1}^m(y^{(i)} - t^{(i)})x^{(i)}",
+     r"\sum_{i=1}^m(y^{(i)} - t^{(i)})x^{(i)}"),
+    (r"$y_i=\sum_m w_mx_{i+m-1}$. ", r"\frac{\partial L}{\partial w_m}",
+     r"\sum_i\frac{\partial L}{\partial y_i}x_{i+m-1}",
+     r"-\sum_i\frac{\partial L}{\partial y_i}x_{i+m-1}"),
+    # arrays as a whole
+    ("", r"\frac{\partial \log|\det X|}{\partial X}", r"X^{-\top}", "X^{-1}"),
+    (r"$S=QK^\top$, $A=\mathrm{softmax}(S)$ row by row, $O=AV$. ",
+     r"\frac{\partial L}{\partial V}", r"A^\top\frac{\partial L}{\partial O}",
+     r"A\frac{\partial L}{\partial O}"),
+    (r"$h_t=\tanh(Wx_t+Uh_{t-1}+b)$, $y_t=Vh_t+c$. ", r"\frac{\partial L}{\partial V}",
+     r"\sum_t\frac{\partial L}{\partial y_t}h_t^\top",
+     r"\sum_t h_t\frac{\partial L}{\partial y_t}^\top"),
+    (r"$h_t=\tanh(Wx_t+Uh_{t-1})$. ", r"\frac{\partial h_t}{\partial h_{t-1}}",
+     r"\mathrm{diag}(1-h_t^2)U", r"\mathrm{diag}(1-h_t)U"),
+    (r"$h = \mathrm{ReLU}(W_1x)$, $y = W_2h$. ", r"\frac{\partial L}{\partial x}",
+     r"W_1^\top(W_2^\top\frac{\partial L}{\partial y}\odot\mathbb{1}[W_1x>0])",
+     r"W_1^\top(W_2^\top\frac{\partial L}{\partial y})"),
+    # names that may depend on others: one change makes the formula right
+    (r"$D = \sum_i p_i\log\frac{p_i}{q_i}$. ", r"\frac{\partial D}{\partial q_i}",
+     r"-\frac{p_i}{q_i}", r"\frac{p_i}{q_i}"),
+    (r"$s_t=\tanh(ux_t+ws_{t-1})$. ", r"\frac{\partial s_t}{\partial s_{t-1}}",
+     "w(1-s_t^2)", "w(1-s_t)"),
+    (r"$c_t=f_t\odot c_{t-1}+i_t\odot g_t$. ", r"\frac{\partial c_t}{\partial c_{t-1}}",
+     "f_t", "i_t"),
+    (r"$c_t=f_t c_{t-1}+i_t g_t$, $h_t=o_t\tanh(c_t)$. ", r"\frac{\partial L}{\partial o_t}",
+     r"\frac{\partial L}{\partial h_t}\tanh(c_t)", r"\frac{\partial L}{\partial h_t}c_t"),
+    (r"$y=\frac{m\odot x}{p}$. ", r"\frac{\partial L}{\partial x}",
+     r"\frac mp\odot\frac{\partial L}{\partial y}", r"m\odot\frac{\partial L}{\partial y}"),
     (NORMALISED + r"$\sigma = \sqrt{6.5} = 2.5495$, $\hat x = \frac{x - \mu}{\sigma}$. ",
      r"\frac{\partial L}{\partial x_i}",
      r"\frac{1}{N\sigma}\left(N\frac{\partial L}{\partial\hat x_i}"
@@ -47,6 +86,17 @@ def test_index_forms(before, left, right, wrong):
 
 
 QUIET = [
+    # μ and σ are said in words alone: constants, or those of the batch
+    r"$\hat x_i = \frac{x_i-\mu}{\sigma}$, $y_i=\gamma\hat x_i+\beta$. "
+    r"$$\frac{\partial L}{\partial x_i} = \frac{\gamma}{N\sigma}\left("
+    r"N\frac{\partial L}{\partial y_i} - \sum_j\frac{\partial L}{\partial y_j}"
+    r" - \hat x_i\sum_j\frac{\partial L}{\partial y_j}\hat x_j\right)$$",
+    r"$\hat x_i = \frac{x_i-\mu}{\sigma}$."
+    r" $$\frac{\partial L}{\partial x_i} = \frac{1}{\sigma}\frac{\partial L}{\partial\hat x_i}$$",
+    # a depends on w, which is not said
+    r"$J = \frac12(a - y)^2 + \frac\lambda2 b^2$."
+    r" $$\frac{\partial J}{\partial b} = a - y + \lambda b$$",
+    r"$f = z s$ $$\frac{\partial f}{\partial z} = s + z s(1 - s)$$",
     r"$f(x) = |x|$, $$f'(x) = 1 \; (x > 0)$$",  # a remark, no factor
     r"$p \in \{0, 1\}$ and $$\left\{ \begin{aligned} a &= 1 \\ b &= 2 \end{aligned} \right.$$",
     r"$S = \{i : y_i = 1\}$",
