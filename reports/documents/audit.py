@@ -29,6 +29,7 @@ from reports.documents.settings import (
     read_role,
     read_tables,
     speaks_of_symmetry,
+    spoken_functions,
 )
 from reports.documents.slopes import slope_claims
 from reports.documents.source import Place, Source, read
@@ -92,6 +93,7 @@ class _Reader:
         self._environment.functions_named = function_names(text)
         self._environment.vectors = self._conventions.vectors
         self._environment.symmetric = speaks_of_symmetry(text)
+        self._environment.spoken = spoken_functions(text)
         formulas_read = [
             (id(part), statements(part.text, part.start, self._conventions))
             for _, parts in self._parts

@@ -41,7 +41,7 @@ def choices(
     of, wrt = key_of(target.of), key_of(target.wrt)
     if of is None or wrt is None:
         return
-    trees = in_force(environment)
+    trees = {**_any_functions(target, formula, environment), **in_force(environment)}
     found = environment.definitions.get(of, [])
     if not found and of in LOSSES:
         found = [d for key, all_ in environment.definitions.items() if is_loss(key) for d in all_]
@@ -66,6 +66,22 @@ def choices(
     terms = [_summed(u, Call(u.span, "sin", (u,))) for u in cut]
     if terms:
         yield Definitions({**trees, of: _added(terms)})
+
+
+def _any_functions(
+    target: Derivative, formula: Node | None, environment: Environment
+) -> dict[str, Node]:
+    """Returns any function of w for an E that nothing defines, beside ∂E/∂w in a formula."""
+    wrt, found = target.wrt, dict[str, Node]()
+    for node in walk(formula) if formula is not None else ():
+        if not isinstance(node, Derivative) or key_of(node.wrt) != key_of(wrt):
+            continue
+        own, of = node.of, key_of(target.of)
+        if isinstance(own, Symbol) and isinstance(wrt, Symbol) and own.key != of:
+            if not environment.definitions_of(own) and not environment.versions(own):
+                running = _running(wrt)
+                found[own.key] = _summed(running, Call(own.span, "sin", (running,)))
+    return found
 
 
 def known_upstream(

@@ -9,7 +9,6 @@ from dataclasses import replace
 from itertools import islice
 
 from reports.documents import values
-from reports.documents.averages import with_statistics
 from reports.documents.choices import choices
 from reports.documents.claims import Claim, Correction
 from reports.documents.derivative_repair import changed, holds_for
@@ -19,7 +18,7 @@ from reports.documents.indices import Definitions, letters
 from reports.documents.links import is_update, side, subject
 from reports.documents.places import quoted
 from reports.documents.source import Source
-from reports.documents.targets import target_of, with_a_name
+from reports.documents.targets import target_of, with_a_name, with_functions
 from reports.documents.tree import (
     BigSum,
     Chain,
@@ -33,6 +32,7 @@ from reports.documents.tree import (
     walk,
 )
 from reports.documents.trials import Outcome, Trial
+from reports.documents.unsaid import as_spoken, with_statistics
 from reports.documents.verdicts import confirmed_wrong, factor_between
 from reports.documents.writing import shown, written
 
@@ -58,8 +58,14 @@ def derivative_claims(
         return
     target, environment = with_a_name(target, environment)
     for link in chain.links[1:]:
-        if _is_formula(link) and not isinstance(link.node, Derivative):
-            yield from _formula(target, link, chain, environment, source, said)
+        if not _is_formula(link) or isinstance(link.node, Derivative):
+            continue
+        claims: tuple[Claim, ...] = ()
+        for known in with_functions(chain, environment):
+            claims = tuple(_formula(target, link, chain, known, source, said))
+            if not any(claim.flagged for claim in claims):
+                break  # a function of which nothing is said may be this one
+        yield from claims
 
 
 def _is_formula(link: Link) -> bool:
@@ -86,13 +92,13 @@ def _formula(
         return
     formula = _spelled_out(link.node, environment)
     outcomes = []
-    for definitions, is_one_of_two in _readings(target, environment, said, formula):
+    for definitions, source_of in _readings(target, environment, said, formula):
         trial = Trial(target, formula, definitions, environment)
         outcome = trial.outcome(formula)
         if outcome is None:
-            if not outcomes and not is_one_of_two:
+            if not outcomes and source_of == "said":
                 return
-            if outcomes and is_one_of_two:
+            if outcomes and source_of == "one of two":
                 outcomes[-1] = (*outcomes[-1][:2], replace(outcomes[-1][2], is_open=True))
             continue  # an earlier definition of the same name
         if outcome.passes:
@@ -100,6 +106,7 @@ def _formula(
             return
         if trial.holds_at_own_values(formula):
             return  # numbers of the document stand in it, as in e_t · 1 where w = 1
+        outcome = replace(outcome, is_open=outcome.is_open or source_of == "spoken")
         outcomes.append((definitions, trial, outcome))
     closed = [each for each in outcomes if not each[2].is_open]
     if not outcomes:
@@ -137,13 +144,17 @@ def _formula(
 
 def _readings(
     target: Derivative, environment: Environment, said: str, formula: Node
-) -> Iterator[tuple[Definitions, bool]]:
-    """Yields the definitions that may be meant, and whether another reading of them follows."""
+) -> Iterator[tuple[Definitions, str]]:
+    """Yields the definitions that may be meant: "said", "one of two" or, without any, "spoken"."""
+    found = False
     for definitions in choices(target, environment, said, formula):
+        found = True
         other = with_statistics(target, formula, definitions, environment)
         if other is not None:
-            yield other, True
-        yield definitions, other is not None
+            yield other, "one of two"
+        yield definitions, "said" if other is None else "one of two"
+    if not found:
+        yield from ((spoken, "spoken") for spoken in as_spoken(target, environment))
 
 
 def _mixes_notations(formula: Node) -> bool:

@@ -136,15 +136,12 @@ class Draw:
         return bool(at) and at[0] > LENGTH and self._dimensions.is_collection(family(node))
 
     def _holds(self, array: Symbol, node: Symbol) -> bool:
-        """Whether a name is an entry of an array."""
-        if self._stands_alone(node):
+        """Whether a name is an entry of an array: it does not begin a series, nor stand alone."""
+        if "0" in (node.sub, node.sup):
             return False
-        typed = self._dimensions
-        return array.key in self._shapes or bool(typed.of(array) and not typed.of(node))
-
-    def _stands_alone(self, node: Symbol) -> bool:
-        """Whether a name is no entry of an array: it has a value of its own, or begins a series."""
-        return "0" in (node.sub, node.sup) or node.key in self.environment.entries
+        if self._dimensions.of(array) and not self._dimensions.of(node):
+            return True
+        return array.key in self._shapes and node.key not in self.environment.entries
 
     def _drawn(self, node: Symbol) -> Quantity:
         if node.key not in self.values:

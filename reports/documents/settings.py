@@ -64,9 +64,24 @@ _SYMMETRY = re.compile(
 )
 
 
+_ARBITRARY = re.compile(
+    r"(?i)\b(?:is|be|an?|any) arbitrary\b|arbitrary (?:square )?matri|general (?:square )?matri"
+    r"|not (?:necessarily )?symmetric|(?:non|a)-?symmetric"
+    r"|任意(?:方阵|矩阵|的)|一般(?:方阵|矩阵)|[非不]对称"
+)
+
+
 def speaks_of_symmetry(text: str) -> bool:
-    """Whether a text speaks of matrices that are symmetric."""
-    return bool(_SYMMETRY.search(text))
+    """Whether a text speaks of matrices that are symmetric, and of none that may be any."""
+    return bool(_SYMMETRY.search(text)) and not _ARBITRARY.search(text)
+
+
+_SQUASHING = {"softmax": re.compile(r"(?i)softmax"), "sigmoid": re.compile(r"(?i)sigmoid|logistic")}
+
+
+def spoken_functions(text: str) -> frozenset[str]:
+    """Returns which of softmax and sigmoid a text speaks of."""
+    return frozenset(name for name, words in _SQUASHING.items() if words.search(text))
 
 
 _RUN = re.compile(

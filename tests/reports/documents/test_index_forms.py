@@ -54,6 +54,15 @@ INDEX_FORMS = [
     (r"$h = \mathrm{ReLU}(W_1x)$, $y = W_2h$. ", r"\frac{\partial L}{\partial x}",
      r"W_1^\top(W_2^\top\frac{\partial L}{\partial y}\odot\mathbb{1}[W_1x>0])",
      r"W_1^\top(W_2^\top\frac{\partial L}{\partial y})"),
+    # what is said of a function in words, and of derivatives in the same section
+    (r"With a softmax, $L = -\sum_i y_i\ln p_i$. ", r"\frac{\partial L}{\partial z_i}",
+     "p_i - y_i", "y_i - p_i"),
+    (r"$E = \frac12\sum_j(a_j-t_j)^2$, $a_j=g(z_j)$. ", r"\delta_j",
+     r"\frac{\partial E}{\partial a_j}\frac{\partial a_j}{\partial z_j} = (a_j-t_j)g'(z_j)",
+     r"\frac{\partial E}{\partial a_j}\frac{\partial a_j}{\partial z_j} = (a_j-t_j)g(z_j)"),
+    (r"$J = E + \frac\lambda2\sum_j w_j^2$. ", r"\frac{\partial J}{\partial w_j}",
+     r"\frac{\partial E}{\partial w_j} + \lambda w_j",
+     r"\frac{\partial E}{\partial w_j} + 2\lambda w_j"),
     # names that may depend on others: one change makes the formula right
     (r"$D = \sum_i p_i\log\frac{p_i}{q_i}$. ", r"\frac{\partial D}{\partial q_i}",
      r"-\frac{p_i}{q_i}", r"\frac{p_i}{q_i}"),
@@ -83,6 +92,28 @@ def test_index_forms(before, left, right, wrong):
     assert any(claim.kind == "derivative" for claim in audited.claims)
     flagged = audit_text(f"{before}$${left} = {wrong}$$").flagged
     assert "derivative" in {claim.kind for claim in flagged}
+
+
+STATED = r"""$\hat y = \sigma(ux + b)$, $\ell = -[y\ln\hat y + (1-y)\ln(1-\hat y)]$.
+
+$$\frac{\partial\ell}{\partial\hat y} = \frac{\hat y-y}{\hat y(1-\hat y)},
+\qquad \frac{\partial\hat y}{\partial z} = \hat y(1-\hat y)$$
+
+$$\frac{\partial\ell}{\partial z}
+= \frac{\partial\ell}{\partial\hat y}\cdot\frac{\partial\hat y}{\partial z} = {}$$
+"""
+
+
+def test_a_product_of_stated_derivatives():
+    assert not audit_text(STATED.replace("{}", r"\hat y - y", 1)).flagged
+    wrong = r"(\hat y - y)\hat y(1 - \hat y)"
+    assert [c.verdict for c in audit_text(STATED.replace("{}", wrong, 1)).flagged] == ["wrong"]
+
+
+def test_an_arbitrary_matrix_is_not_symmetric():
+    text = r"The Hessian is $2A$. $A$ is {}. $$\frac{\partial\, (x^T A x)}{\partial x} = 2A x$$"
+    assert audit_text(text.replace("{}", "arbitrary")).flagged
+    assert not audit_text(text.replace("{}", "constant")).flagged
 
 
 QUIET = [

@@ -1,10 +1,13 @@
-"""μ and σ that nothing defines: in x̂ = (x − μ)/σ constants, or the mean and deviation of the x.
+"""Names that no formula defines and that words may: statistics, and what softmax or σ gives.
 
-Both readings are tried.
+In x̂ = (x − μ)/σ both are constants, or the mean and deviation of the x: each is tried.
+In L = −Σ y_i log p_i, differentiated by z_i, p is the softmax of z where the text speaks of one.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 
+from reports.documents.choices import in_force
 from reports.documents.environment import Environment, key_of
 from reports.documents.indices import Definitions
 from reports.documents.model import Model
@@ -20,6 +23,7 @@ from reports.documents.tree import (
     Sum,
     Symbol,
     names,
+    walk,
 )
 
 _MEANS = frozenset(("mu", "bar x", "hat mu"))
@@ -56,6 +60,37 @@ def with_statistics(
     variance = _average(spread, counts[0] if counts else None)
     own |= {d.key: Call(wrt.span, "sqrt", (variance,)) for d in deviations}
     return Definitions({**definitions.trees, **own})
+
+
+def as_spoken(target: Derivative, environment: Environment) -> Iterator[Definitions]:
+    """Yields definitions with a probability in a logarithm as softmax or σ of what it is taken by.
+
+    Args:
+        target: the derivative that is claimed.
+        environment: what the document has said; its text speaks of the functions.
+    """
+    of, wrt = key_of(target.of), target.wrt
+    if of is None or not isinstance(wrt, Symbol):
+        return
+    trees = in_force(environment)
+    for loss in environment.definitions.get(of, [])[::-1][:1]:
+        shares = {n.base: n for n in _in_logarithms(loss.tree) if n.key not in trees}
+        if len(shares) != 1 or wrt.base in {*shares, *PARAMETERS}:
+            continue
+        share, logits = next(iter(shares.values())), replace(wrt, sub="")
+        one_of_two = any(isinstance(n, Sum) for n in walk(loss.tree))
+        name = "sigmoid" if one_of_two else "softmax"
+        if name not in environment.spoken or (not one_of_two and not wrt.sub):
+            continue
+        argument = wrt if one_of_two else logits
+        key = share.key if one_of_two else replace(share, sub="").key
+        through = Call(wrt.span, name, (argument,))
+        yield Definitions({**trees, of: loss.tree, key: through})
+
+
+def _in_logarithms(tree: Node) -> Iterator[Symbol]:
+    logarithms = (n for n in walk(tree) if isinstance(n, Call) and n.name == "log")
+    return (n for call in logarithms for n in walk(call) if isinstance(n, Symbol))
 
 
 def _average(body: Node, count: Node | None) -> Node:
