@@ -65,15 +65,24 @@ _SYMMETRY = re.compile(
 
 
 _ARBITRARY = re.compile(
-    r"(?i)\b(?:is|be|an?|any) arbitrary\b|arbitrary (?:square )?matri|general (?:square )?matri"
-    r"|not (?:necessarily )?symmetric|(?:non|a)-?symmetric"
-    r"|任意(?:方阵|矩阵|的)|一般(?:方阵|矩阵)|[非不]对称"
+    r"(?i)\b(?:is|be) arbitrary\b|\ban arbitrary (?:square )?matri"
+    r"|not (?:necessarily )?symmetric|(?:non|a)-?symmetric|为任意(?:方阵|矩阵)|[非不]对称"
 )
+BESIDE = 400
+"""So many characters away words still speak of the matrices of a formula."""
 
 
 def speaks_of_symmetry(text: str) -> bool:
-    """Whether a text speaks of matrices that are symmetric, and of none that may be any."""
-    return bool(_SYMMETRY.search(text)) and not _ARBITRARY.search(text)
+    """Whether a text speaks of matrices that are symmetric."""
+    return bool(_SYMMETRY.search(text))
+
+
+def is_arbitrary(source: Source, part: Formula) -> bool:
+    """Whether the words beside a formula call its matrices arbitrary, and none symmetric."""
+    text = source.text
+    beside = text[max(0, part.start - BESIDE) : part.end + BESIDE]
+    plain = _ARBITRARY.sub("", beside)
+    return plain != beside and not speaks_of_symmetry(plain)
 
 
 _SQUASHING = {"softmax": re.compile(r"(?i)softmax"), "sigmoid": re.compile(r"(?i)sigmoid|logistic")}

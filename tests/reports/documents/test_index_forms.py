@@ -111,9 +111,11 @@ def test_a_product_of_stated_derivatives():
 
 
 def test_an_arbitrary_matrix_is_not_symmetric():
-    text = r"The Hessian is $2A$. $A$ is {}. $$\frac{\partial\, (x^T A x)}{\partial x} = 2A x$$"
+    text = r"$A$ is {}. $$\frac{\partial\, (x^T A x)}{\partial x} = 2A x$$" + " " * 500
+    text += "The Hessian is symmetric, any other matrix is arbitrary."
     assert audit_text(text.replace("{}", "arbitrary")).flagged
     assert not audit_text(text.replace("{}", "constant")).flagged
+    assert not audit_text(text.replace("{}", "symmetric, $B$ is arbitrary")).flagged
 
 
 QUIET = [
