@@ -4,6 +4,7 @@ A formula is checked at random values, with numbers in place of its indices; fig
 `figures`, at the document's own values.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -18,7 +19,7 @@ from reports.documents.indices import Definitions, letters
 from reports.documents.links import is_update, side, subject
 from reports.documents.places import quoted
 from reports.documents.source import Source
-from reports.documents.targets import target_of, with_a_name, with_functions
+from reports.documents.targets import target_of, telescoped, with_a_name, with_functions
 from reports.documents.tree import (
     BigSum,
     Chain,
@@ -37,6 +38,13 @@ from reports.documents.verdicts import confirmed_wrong, factor_between
 from reports.documents.writing import shown, written
 
 MOST_REPAIRS = 150
+AFTER = 150
+_CONDITION = re.compile(
+    r"(?i)[<>]|\\[lg]e?q?\b|positive|negative|\bactive|\bif\b|\bwhen|\bcase|assum|suppos"
+    r"|若|当|如果|[为是]正|[为是]负|被激活|激活的|大于|小于|假[设定]"
+)
+"""Words beside a formula that say where it holds."""
+
 BY_FIGURES = "{} is stated by its figures alone"
 
 
@@ -58,8 +66,8 @@ def derivative_claims(
         return
     target, environment = with_a_name(target, environment)
     for link in chain.links[1:]:
-        if not _is_formula(link) or isinstance(link.node, Derivative):
-            continue
+        if not _is_formula(link) or telescoped(link.node):
+            continue  # the chain rule itself
         claims: tuple[Claim, ...] = ()
         for known in with_functions(chain, environment):
             claims = tuple(_formula(target, link, chain, known, source, said))
@@ -106,6 +114,10 @@ def _formula(
             return
         if trial.holds_at_own_values(formula):
             return  # numbers of the document stand in it, as in e_t · 1 where w = 1
+        if _CONDITION.search(said + source.text[chain.span[1] : chain.span[1] + AFTER]):
+            positive = Trial(target, formula, definitions, environment, signed=False)
+            if (found := positive.outcome(formula)) is not None and found.passes:
+                return  # it is said where it holds
         outcome = replace(outcome, is_open=outcome.is_open or source_of == "spoken")
         outcomes.append((definitions, trial, outcome))
     closed = [each for each in outcomes if not each[2].is_open]

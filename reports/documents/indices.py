@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from reports.documents.tree import BigSum, Derivative, Node, Number, Symbol, rebuilt
+from reports.documents.tree import BigSum, Derivative, Node, Number, Symbol, rebuilt, walk
 
 LETTERS = frozenset("ijklmnpqrstcd")
 """Letters that run; others (x, h, o, …) tell names apart, as in w_x and w_h."""
@@ -36,6 +36,13 @@ def letters(symbol: Symbol) -> tuple[str, ...]:
     """Returns the letters that run in the scripts of a name, each once."""
     found = (c for script in (symbol.sub, symbol.sup) if items(script) for c in script)
     return tuple(dict.fromkeys(c for c in found if c.isalpha()))
+
+
+def unbound(node: Node) -> tuple[str, ...]:
+    """Returns the letters that run in a formula and in none of its sums: c in −log p_c."""
+    summed = {c for n in walk(node) if isinstance(n, BigSum) for c in n.index}
+    found = (c for n in walk(node) if isinstance(n, Symbol) for c in letters(n))
+    return tuple(dict.fromkeys(c for c in found if c not in summed))
 
 
 def worth(item: str, bound: Mapping[str, int]) -> int | None:

@@ -31,8 +31,8 @@ def target_of(node: Node | None, chain: Chain, environment: Environment) -> Deri
     if isinstance(node, Derivative):
         return node
     for link in chain.links[1:-1]:
-        found = _telescoped(link.node)
-        if found is not None:
+        found = telescoped(link.node)
+        if found is link.node or (found and key_of(found.of) in environment.definitions):
             return found
     if isinstance(node, Symbol):
         for definition in reversed(environment.definitions.get(node.key, [])):
@@ -41,13 +41,13 @@ def target_of(node: Node | None, chain: Chain, environment: Environment) -> Deri
     return None
 
 
-def _telescoped(node: Node) -> Derivative | None:
+def telescoped(node: Node) -> Derivative | None:
     """Returns ∂E/∂z for ∂E/∂a ∂a/∂z; None for what is no derivative."""
     if isinstance(node, Derivative):
         return node
     if not isinstance(node, Times):
         return None
-    left, right = _telescoped(node.left), _telescoped(node.right)
+    left, right = telescoped(node.left), telescoped(node.right)
     if left is None or right is None or key_of(left.wrt) != key_of(right.of):
         return None
     return None if key_of(right.of) is None else Derivative(node.span, left.of, right.wrt)

@@ -9,7 +9,15 @@ import numpy as np
 from reports.documents import values
 from reports.documents.dimensions import Dimensions, solutions
 from reports.documents.environment import Environment, key_of
-from reports.documents.indices import Definitions, bindings, instance, letters, named, whole
+from reports.documents.indices import (
+    Definitions,
+    bindings,
+    instance,
+    letters,
+    named,
+    unbound,
+    whole,
+)
 from reports.documents.model import Model
 from reports.documents.points import (
     COUNTS,
@@ -22,7 +30,6 @@ from reports.documents.points import (
 from reports.documents.readings import BENIGN, LOOSE, Reading
 from reports.documents.targets import EXPRESSION
 from reports.documents.tree import (
-    BigSum,
     Cases,
     Derivative,
     Node,
@@ -79,14 +86,17 @@ class Trial:
         formula: Node,
         definitions: Definitions,
         environment: Environment,
+        *,
+        signed: bool = True,
     ) -> None:
         self._target, self._formula = target, formula
         self._definitions, self._environment = definitions, environment
-        self._free = _unbound(target.of, definitions)
+        own = definitions.trees.get(key_of(target.of) or "")
+        self._free = () if own is None or _running(target.of) else unbound(own)
         self._bounds = _assignments(target, formula, self._free)
         self._points: dict[tuple[int, int], list[Point]] = {}
         self._dimensions = dimensions_of(target, formula, definitions, environment)
-        self._has_kinks = has_kinks((formula, *definitions.values()))
+        self._has_kinks = signed and has_kinks((formula, *definitions.values()))
 
     def outcome(self, formula: Node) -> Outcome | None:
         """Returns whether a formula is the derivative; None: it cannot be decided."""
@@ -282,16 +292,6 @@ def _best(formula: Node, points: Iterator[Point]) -> Outcome | None:
         if found is not None and found.passes:
             break
     return found
-
-
-def _unbound(of: Node, definitions: Definitions) -> tuple[str, ...]:
-    """Returns the letters that run in the definition of a name and in no sum: c in L = −log p_c."""
-    tree = definitions.trees.get(key_of(of) or "")
-    if tree is None or _running(of):
-        return ()
-    summed = {c for n in walk(tree) if isinstance(n, BigSum) for c in n.index}
-    found = (c for n in walk(tree) if isinstance(n, Symbol) for c in letters(n))
-    return tuple(dict.fromkeys(c for c in found if c not in summed))
 
 
 def _assignments(

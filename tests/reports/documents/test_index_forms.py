@@ -126,6 +126,13 @@ QUIET = [
     r" - \hat x_i\sum_j\frac{\partial L}{\partial y_j}\hat x_j\right)$$",
     r"$\hat x_i = \frac{x_i-\mu}{\sigma}$."
     r" $$\frac{\partial L}{\partial x_i} = \frac{1}{\sigma}\frac{\partial L}{\partial\hat x_i}$$",
+    r"$\delta_k = \frac{\partial E}{\partial net_k}$, $\delta_j = \frac{\partial E}{\partial o_j}"
+    r"\frac{\partial o_j}{\partial net_j} = o_j(1-o_j)\sum_k w_{jk}\delta_k$",
+    # a derivative that is said to hold where units are active
+    r"$h = \max(0, z)$. Where a unit is active, "
+    r"$$\frac{\partial L}{\partial z} = \frac{\partial L}{\partial h}$$",
+    r"$h = \mathrm{ReLU}(Wx)$。当 $Wx > 0$ 时"
+    r"$$\frac{\partial L}{\partial x} = W^T\frac{\partial L}{\partial h}$$",
     # a depends on w, which is not said
     r"$J = \frac12(a - y)^2 + \frac\lambda2 b^2$."
     r" $$\frac{\partial J}{\partial b} = a - y + \lambda b$$",
