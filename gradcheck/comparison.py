@@ -132,7 +132,7 @@ def _is_decided_zero(estimate: Estimate, k: int, bar: float, weight: float, eps:
         nothing = max(nothing, NOTHING_ULPS * float(estimate.terms[k]))
     if weight > min(nothing, bar):
         return False
-    return bool(estimate.still[k]) or bar <= max(nothing, eps**0.4 * float(estimate.slowest[k]))
+    return bool(estimate.still[k]) or bar <= max(nothing, eps**0.4 * float(estimate.sensitivity[k]))
 
 
 def _too_small(weight: float, bar: float) -> str:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from gradcheck import backends
+from gradcheck.backends import blocks
 from gradcheck.errors import EvaluationError
-from gradcheck.scales import length, reach
+from gradcheck.scales import largest, length, reach
 from gradcheck.subject import Point, Pulled, Subject
 
 Direction = Mapping[str, np.ndarray]
@@ -108,6 +109,11 @@ class Evaluator:
         return {name: reach(x) for name, x in self.point.items()}
 
     @cached_property
+    def largest(self) -> float:
+        """The largest magnitude of all primals."""
+        return max(map(largest, self.point.values()), default=0.0)
+
+    @cached_property
     def bits(self) -> int:
         """The significand bits of the narrowest primal, as it is evaluated."""
         own = min(backends.of(x).precision(x).bits for x in self.point.values())
@@ -189,4 +195,5 @@ def dot(x: Direction, y: Direction) -> float:
 
 def weight(gradient: Direction, tangent: Direction) -> float:
     """Returns ‖x̄·v‖₂, the root sum of squares of the entrywise products."""
-    return math.hypot(*(length(gradient[n] * tangent[n]) for n in tangent if n in gradient))
+    both = [blocks(gradient[n], tangent[n]) for n in tangent if n in gradient]
+    return math.hypot(*(length(g * v) for pairs in both for g, v in pairs))

@@ -7,6 +7,7 @@ under a small jitter. What tells them apart is how far a single entry must move 
 format's spacing is a fixed small share of the entry, the step of a quantiser is not.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -32,8 +33,9 @@ CROSSING = 2.0
 LEAST_SMALL = 4
 """So many values are rarely all on the grid of larger ones by chance: 4^-4."""
 
-GROWN = 2.0**10
-"""Of an entry so many times larger a quantiser still shows the same move, a format does not."""
+GROWN = 2.0**20
+"""Of an entry so many times larger twice itself is 2^-19: below the spacing of the half precisions,
+and of a quantiser some steps."""
 
 LOUD_ULPS = 2.0**12
 """A crossing must move some output by so many ulps: a 2^-5 of it would then still be seen."""
@@ -96,10 +98,14 @@ def fineness(
     large, _ = jitters(evaluator, base, gradients, wide, 1, rng)
     responding = large[0] != 0
     if np.isfinite(large).all():
-        bits = _format(base[responding] + large[0][responding], large[0][responding], own)
+        before, change = base[responding], large[0][responding]
+        bits = _format(np.concatenate([before, before + change]), np.tile(change, 2), own)
         if bits < own:
             on_grid = _is_grid(np.concatenate([base, base + large[0]]), bits)
-            return dict.fromkeys(evaluator.point, 0 if on_grid else bits)
+            return {
+                name: 0 if on_grid or _is_stepped(evaluator, base, name, bits, rng) else bits
+                for name in evaluator.point
+            }
     return {
         name: _by_entries(evaluator, base, name, rng)
         if backends.size(x) and _is_suspicious(evaluator, base, weights, gradients, name, rng)
@@ -207,13 +213,68 @@ def _by_entries(evaluator: Evaluator, base: np.ndarray, name: str, rng: np.rando
     seen = [
         sum(_jump(evaluator, base, n, i, share) > 0 for n, i, _ in entries) for _, share in scales
     ]
-    if not scales or seen[-1] <= FROZEN * len(entries):
+    if not scales or seen[-1] == 0:
         return 0
+    if seen[-1] <= FROZEN * len(entries):
+        alive = [_is_alive(evaluator, base, n, i, scales[-1][1]) for n, i, _ in entries]
+        if sum(alive) <= len(alive) / 2:
+            return 0
     bits, share = next(
         scale for scale, count in zip(scales, seen, strict=True) if count >= (1 - FROZEN) * seen[-1]
     )
-    steps = [_jump(evaluator, base, n, i, share, GROWN) > 0 for n, i, _ in entries]
-    return 0 if sum(steps) > len(entries) / 2 else bits
+    return 0 if _is_quantised(evaluator, base, entries, share) else bits
+
+
+def _is_stepped(
+    evaluator: Evaluator, base: np.ndarray, name: str, bits: int, rng: np.random.Generator
+) -> bool:
+    """Whether outputs that are numbers of a format are those of a quantiser of one primal."""
+    drawn = (
+        _drawn({name: evaluator.point[name]}, rng) if backends.size(evaluator.point[name]) else []
+    )
+    share = next(share for known, share in FORMATS if known == bits)
+    return _is_quantised(evaluator, base, [(n, i, 0.0) for n, i in drawn], share)
+
+
+def _is_alive(evaluator: Evaluator, base: np.ndarray, name: str, i: int, share: float) -> bool:
+    """Whether an entry moves at a share of itself where it is, or where its crossing leads it.
+
+    A dead unit does on its other side. What a quantiser does there it does by chance.
+    """
+    there = (_jump(evaluator, base, name, i, 2 * share, by) > 0 for by in (CROSSING, -CROSSING))
+    return _jump(evaluator, base, name, i, share) > 0 or any(there)
+
+
+def _is_quantised(
+    evaluator: Evaluator, base: np.ndarray, entries: list[tuple[str, int, float]], share: float
+) -> bool:
+    """Whether those entries that move at a share of themselves do so by a quantiser's steps.
+
+    A format's spacing grows with the entry, that of a quantiser does not; and where that saturates
+    (it clips), a few times the share is the same single step, of more than two spacings.
+    """
+    bits = next(known for known, own in FORMATS if own == share)
+    alive = [(n, i, d) for n, i, _ in entries if (d := _jump(evaluator, base, n, i, share)) > 0]
+    if share > BELOW_FORMATS:
+        grown = [_is_finer(evaluator, base, n, i, bits) for n, i, _ in alive]
+        if sum(grown) > len(alive) / 2:
+            return True
+    least = 2.0 ** (evaluator.bits - bits + 1)
+    same = [
+        d > least and _jump(evaluator, base, n, i, FURTHER * share) <= LOOSELY * d
+        for n, i, d in alive
+    ]
+    return len(alive) > 1 and sum(same) > len(alive) / 2
+
+
+def _is_finer(evaluator: Evaluator, base: np.ndarray, name: str, i: int, bits: int) -> bool:
+    """Whether outputs move, to what are no numbers of a format, where an entry is far larger."""
+    for before, after in _moves(evaluator, base, name, i, CROSSING, GROWN):
+        moved = np.isfinite(before) & np.isfinite(after) & (before != after)
+        values = np.concatenate([before[moved], after[moved]])
+        if np.any(_rounded(values, bits) != values):
+            return True
+    return False
 
 
 def _first_jump(evaluator: Evaluator, base: np.ndarray, name: str, i: int) -> float:
@@ -259,6 +320,17 @@ def _jump(
 
     With `grown` the coordinate is first made so many times larger.
     """
+    largest = 0.0
+    for before, after in _moves(evaluator, base, name, i, share, grown):
+        jumps = np.abs(after - before) / ulps_of(before, evaluator.bits)
+        largest = max(largest, float(np.max(jumps[np.isfinite(jumps)], initial=0.0)))
+    return largest
+
+
+def _moves(
+    evaluator: Evaluator, base: np.ndarray, name: str, i: int, share: float, grown: float
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yields the outputs before and after one coordinate moves by a share of itself, both ways."""
     x = evaluator.point[name]
     backend = backends.of(x)
     values = backend.values(x)
@@ -268,14 +340,11 @@ def _jump(
     if grown != 1.0:
         x = backend.step(x, grown * np.sign(values.flat[i] or 1.0), direction)
         base = evaluator.values({**evaluator.point, name: x})
-    largest = 0.0
     for sign in (1.0, -1.0):
         moved = backend.step(x, sign * share, direction)
         seen = evaluator.values({**evaluator.point, name: moved})
         if seen.size == base.size:
-            jumps = np.abs(seen - base) / ulps_of(base, evaluator.bits)
-            largest = max(largest, float(np.max(jumps[np.isfinite(jumps)], initial=0.0)))
-    return largest
+            yield base, seen
 
 
 def _format(values: np.ndarray, changes: np.ndarray, own: int) -> int:
@@ -300,7 +369,7 @@ def _is_grid(values: np.ndarray, bits: int) -> bool:
     """Whether also small values are multiples of the spacing that the largest has in a format."""
     largest = float(np.max(np.abs(values)))
     spacing = np.ldexp(1.0, int(np.frexp(largest)[1]) - bits)
-    small = values[np.abs(values) < largest / 4]
+    small = values[(np.abs(values) < largest / 4) & (values != 0.0)]  # zeros are dead units
     return small.size >= LEAST_SMALL and bool(np.all(small % spacing == 0))
 
 

@@ -365,10 +365,17 @@ def natural_rounding(
     difference of by as much: 1 + tanh(x) of a large -x is a staircase that no jitter shows. A part
     of a primal, small gradients next to large ones, may be such a difference too.
     """
+    terms = NATURAL_ULPS * differing_terms(weights, k, is_part=is_part)
+    if terms == 0.0:
+        return 0.0
+    return terms * float(np.max(np.abs(gradients[0][primal]) * reach, initial=0.0))
+
+
+def differing_terms(weights: np.ndarray, k: int, *, is_part: bool) -> float:
+    """Returns how much larger than the plain gradient the terms may be of which it is the sum."""
     heaviest = [float(np.max(np.abs(u), initial=0.0)) for u in (weights[0], weights[k])]
     heavier = heaviest[1] / heaviest[0] - 1.0 if heaviest[0] else 0.0
-    largest = float(np.max(np.abs(gradients[0][primal]) * reach, initial=0.0))
-    return NATURAL_ULPS * max(heavier, float(is_part)) * largest
+    return max(heavier, float(is_part))
 
 
 def _rounding(line: Line, primal: str, k: int) -> np.ndarray:

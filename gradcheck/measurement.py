@@ -14,7 +14,7 @@ from gradcheck.edges import edges
 from gradcheck.escalation import has_longer, in_long
 from gradcheck.evaluation import Direction, Evaluator, flat
 from gradcheck.fineness import HALF_BITS, fineness, is_behind_rounding
-from gradcheck.localisation import Located, natural_rounding
+from gradcheck.localisation import Located, differing_terms, natural_rounding
 from gradcheck.noise import (
     FLOAT32_BITS,
     LOW_BITS,
@@ -230,12 +230,11 @@ class Measurement:
         """
         line_size = line.sizes[k]
         is_part = probe.part is not None and not line.vouched
-        natural = sum(
-            natural_rounding(self.weights, line.gradients, k, n, reach, is_part=is_part)
-            * float(np.max(np.abs(d) / reach, initial=0.0))
-            for n, d in line.tangent.items()
-            for reach in [self.evaluator.reaches[n]]
-        )
+        natural, differ = 0.0, differing_terms(self.weights, k, is_part=is_part) > 0.0
+        for n, d in line.tangent.items() if differ else ():
+            reach = self.evaluator.reaches[n]
+            most = natural_rounding(self.weights, line.gradients, k, n, reach, is_part=is_part)
+            natural += most * float(np.max(np.abs(d) / reach, initial=0.0))
         if line.evaluator.precision is not None:
             # A narrow claim beside a wide function: it has lost what its terms cancel (1 - tanh²).
             natural += ROUNDING_ULPS * sum(

@@ -104,7 +104,7 @@ def part_probe(
 ) -> Probe:
     """Returns the probe that moves a part of a primal."""
     v = np.zeros(backends.coordinates(point[name]))
-    v.flat[part] = (_directed(rng, v.shape) * lengths(point[name])).flat[part]
+    v.flat[part] = _directed(rng, v.shape, lengths(point[name])).flat[part]
     return Probe((name,), {name: v}, part)
 
 
@@ -125,13 +125,20 @@ def tangent(
             whose entries differ by orders of magnitude stays within the function's domain.
     """
     size = {n: sizes(point[n]) if relative else scale(point[n]) for n in names}
-    return {n: _directed(rng, backends.coordinates(point[n])) * size[n] for n in names}
+    return {n: _directed(rng, backends.coordinates(point[n]), size[n]) for n in names}
 
 
-def _directed(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Returns random values ±(½ … 1): no two alike, so that swapped entries never cancel."""
-    drawn = rng.uniform(-0.5, 0.5, shape)
-    return drawn + np.copysign(0.5, drawn)
+def _directed(
+    rng: np.random.Generator, shape: tuple[int, ...], size: float | np.ndarray
+) -> np.ndarray:
+    """Returns random shares ±(½ … 1) of a size: no two alike, so that swapped entries never cancel.
+
+    In place: of large arrays new memory costs more than the arithmetic.
+    """
+    shares = np.asarray(rng.random(shape))
+    shares -= 0.5
+    shares += np.copysign(0.5, shares)
+    return np.multiply(shares, size, out=shares)
 
 
 def cotangents(outputs: Mapping[str, Any], rng: np.random.Generator) -> list[dict[str, np.ndarray]]:

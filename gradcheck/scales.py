@@ -1,5 +1,6 @@
 """How large the entries of an array are: the unit in which primals are moved and errors judged."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,24 +21,28 @@ def scale(x: Any) -> float:
     >>> scale(np.array([3.0, 4.0])), scale(np.zeros(3))
     (2.0, 1.0)
     """
-    values = backends.of(x).values(x)
-    rms = length(values) / max(values.size, 1) ** 0.5
+    rms = length(x) / max(math.prod(backends.coordinates(x)), 1) ** 0.5
     return float(2.0 ** np.floor(np.log2(rms))) if 0.0 < rms < np.inf else 1.0
 
 
-def length(values: np.ndarray) -> float:
+def length(x: Any) -> float:
     """Returns the root sum of squares, also of numbers whose squares are out of range.
 
     >>> length(np.array([3e-200, 4e-200])), length(np.zeros(0)), length(np.array([np.inf]))
     (5e-200, 0.0, inf)
     """
-    squares = float(np.vdot(values, values))
+    squares = sum(float(np.vdot(block, block)) for (block,) in backends.blocks(x))
     if SQUARES[0] < squares < SQUARES[1]:
         return squares**0.5
-    largest = float(np.max(np.abs(values), initial=0.0))
-    if not 0.0 < largest < np.inf:
-        return largest
-    return largest * float(np.linalg.norm(values / largest))
+    most = largest(x)
+    if not 0.0 < most < np.inf:
+        return most
+    return most * math.hypot(*(np.linalg.norm(block / most) for (block,) in backends.blocks(x)))
+
+
+def largest(x: Any) -> float:
+    """Returns the largest magnitude of an array, 0 where it has no entries."""
+    return max((float(np.max(np.abs(block))) for (block,) in backends.blocks(x)), default=0.0)
 
 
 def seen_through(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -64,9 +69,13 @@ def rms(rows: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
 
 def spread(x: Any) -> float:
     """Returns the ratio of the largest to the smallest magnitude, zeros apart; 1 for zeros."""
-    values = np.abs(backends.of(x).values(x))
-    solid = values if values.all() else values[values > 0]
-    return float(solid.max() / solid.min()) if solid.size else 1.0
+    least, most = np.inf, 0.0
+    for (block,) in backends.blocks(x):
+        values = np.abs(block)
+        solid = values if values.all() else values[values > 0]
+        if solid.size:
+            least, most = min(least, float(solid.min())), max(most, float(solid.max()))
+    return most / least if most else 1.0
 
 
 def sizes(x: Any) -> np.ndarray:

@@ -7,6 +7,8 @@ person would reach them: `params.W`, `layers[0].b`.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from gradcheck import backends
 
 
@@ -51,11 +53,29 @@ def align(returned: Any, tree: Any, name: str) -> tuple[dict[str, Any], list[str
         return _align_mapping(returned, tree, name)
     if isinstance(tree, (tuple, list)):
         return _align_sequence(returned, tree, name)
+    if numbers_of(returned, tree) is not None:
+        return {name: returned}, []
     if isinstance(returned, (tuple, list)) and len(returned) == 1:
         returned = returned[0]
     if isinstance(returned, (Mapping, tuple, list)):
         return {}, [f"{name}: expected one array, got {describe(returned)}"]
     return {name: returned}, []
+
+
+def numbers_of(returned: Any, x: Any) -> np.ndarray | None:
+    """Returns the values of a list of numbers with as many axes as an array has, else None.
+
+    >>> numbers_of([1.0, 2.0], np.zeros(2)), numbers_of([1.0, 2.0], np.zeros((2, 1)))
+    (array([1., 2.]), None)
+    """
+    if not isinstance(returned, list) or not backends.is_floating(x):
+        return None
+    try:
+        values = np.asarray(returned)
+    except (ValueError, TypeError, RuntimeError):  # ragged; or of tensors that require gradients
+        return None
+    fits = values.ndim == len(backends.of(x).shape(x)) and values.dtype.kind in "fiu"
+    return values.astype(np.float64) if fits and not backends.of(x).is_complex(x) else None
 
 
 def describe(value: Any) -> str:

@@ -27,6 +27,7 @@ from gradcheck.adapters.primals import (
     part_of,
     primals_of,
     wider,
+    without_lists,
 )
 from gradcheck.errors import EvaluationError, InvalidInput, PullbackError
 from gradcheck.structure import describe
@@ -148,7 +149,8 @@ def _pulled(plan: Plan, inputs: Primals, thing: Any, returned: Any, before: Poin
         value = gradient.read(thing, returned, (before[name], value_at(place, thing)))
         if value is not None:
             found[name] = detached(value)
-    return Pulled(found, pulled.findings)
+    found, lists = without_lists(found, {**inputs.point, **before})
+    return Pulled(found, (*pulled.findings, *lists))
 
 
 def _times(pulled: Pulled, y_bar: Any) -> Pulled:

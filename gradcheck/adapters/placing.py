@@ -11,7 +11,7 @@ from gradcheck.adapters.calls import LEARNING_RATE, Layer, Methods
 from gradcheck.adapters.objects import Place, attributes, walk
 from gradcheck.adapters.parameters import Gradient, discovered
 from gradcheck.adapters.primals import Primals, structure_finding
-from gradcheck.structure import describe
+from gradcheck.structure import describe, numbers_of
 from gradcheck.verdict import Finding
 
 UNKNOWN_RATE = (
@@ -45,7 +45,7 @@ def placed(
                 places[name] = Gradient.returned(key)
     elif isinstance(returned, (tuple, list)) and any(isinstance(r, Mapping) for r in returned):
         places = _mixed(returned, inputs, tuple(primals.trees), homeless)
-    elif isinstance(returned, (tuple, list)):
+    elif isinstance(returned, (tuple, list)) and not _is_list_for(returned, inputs, primals):
         shapes |= {n: np.shape(x) for n, x in primals.trees.items() if backends.is_array(x)}
         order = _order(returned, inputs, tuple(primals.trees), homeless, shapes)
         if order is None:
@@ -84,6 +84,11 @@ def guessed(
         if gradient is None and len(fitting) == 1:
             found[name] = (place, Gradient.stored(fitting[0]))
     return found
+
+
+def _is_list_for(returned: Any, inputs: Sequence[str], primals: Primals) -> bool:
+    """Whether what was returned is one cotangent as a list of numbers."""
+    return bool(inputs) and numbers_of(returned, primals.trees[_main(inputs)]) is not None
 
 
 def _mixed(

@@ -10,7 +10,7 @@ import numpy as np
 
 from gradcheck import backends
 from gradcheck.errors import EvaluationError, InvalidInput
-from gradcheck.structure import align, describe, leaves, rebuild
+from gradcheck.structure import align, describe, leaves, numbers_of, rebuild
 from gradcheck.subject import Point, Pulled
 from gradcheck.verdict import Finding
 
@@ -60,8 +60,9 @@ class Primals:
             values, problems = align(value, self.trees[name], name)
             found |= values
             misfits += problems
+        found, lists = without_lists(found, self.point)
         form = tuple(structure_finding(misfit) for misfit in misfits)
-        return Pulled(found, (*((problem,) if problem else ()), *form))
+        return Pulled(found, (*((problem,) if problem else ()), *form, *lists))
 
     def _chosen(self, returned: Any) -> tuple[dict[str, Any], Finding | None]:
         """Returns the cotangents of the differentiated primals, still structured."""
@@ -87,6 +88,8 @@ class Primals:
             return isinstance(returned, Mapping) and self.wrt[0] not in returned
         if isinstance(tree, (tuple, list)):
             return isinstance(returned, (tuple, list)) and len(returned) == len(tree) != 1
+        if numbers_of(returned, tree) is not None:
+            return True
         return not isinstance(returned, (Mapping, tuple, list))
 
     def _chosen_by_name(self, returned: Mapping) -> tuple[dict[str, Any], Finding | None]:
@@ -173,6 +176,22 @@ def structure_finding(message: str) -> Finding:
     return Finding(kind="structure", message=message)
 
 
+def without_lists(cotangents: Point, point: Point) -> tuple[dict[str, Any], list[Finding]]:
+    """Returns cotangents with arrays for lists of numbers, and a warning of each."""
+    found, findings = dict(cotangents), []
+    for name, value in cotangents.items():
+        numbers = numbers_of(value, point[name])
+        if numbers is None:
+            continue
+        found[name] = backends.of(point[name]).like(numbers, point[name])
+        message = (
+            f"{name}: the cotangent is a list of numbers, and was read as an array: return an "
+            "array, for a list cannot be scaled, and to add to it appends"
+        )
+        findings.append(Finding(kind="structure", primal=name, message=message, severity="warning"))
+    return found, findings
+
+
 def _count_finding(wrt: tuple[str, ...], returned: Any, by_name: bool) -> Finding:
     names = ", ".join(wrt)
     wanted = f"{len(wrt)} cotangent{'s' if len(wrt) != 1 else ''}, for {names}"
@@ -245,9 +264,9 @@ def _check_primal(name: str, tree: Any, *, others: tuple[str, ...]) -> None:
                 f"primal {path!r} is a masked array, whose mask arithmetic moves along: pass its "
                 f"values, {path}.filled(0.0), and the mask as data of its own"
             )
-        values = backends.of(leaf).values(leaf)
-        bad = ~np.isfinite(values)
-        if bad.any():
+        if not backends.is_finite(leaf):
+            values = backends.of(leaf).values(leaf)
+            bad = ~np.isfinite(values)
             index = tuple(int(i) for i in np.argwhere(bad)[0])
             raise InvalidInput(
                 f"primal {path!r} has {int(bad.sum())} of {bad.size} entries that are not finite "

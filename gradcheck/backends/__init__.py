@@ -5,8 +5,11 @@ user has imported it already.
 """
 
 import math
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
+
+import numpy as np
 
 from gradcheck.backends import numpy_backend, torch_backend
 from gradcheck.backends.base import Backend, Precision
@@ -16,12 +19,17 @@ BACKENDS: tuple[Backend, ...] = (
     torch_backend.TorchBackend(),
 )
 
+BLOCK = 2**16
+"""Entries of a large array that are looked at together: half a megabyte of float64."""
+
 __all__ = [
     "BACKENDS",
     "Backend",
     "Precision",
+    "blocks",
     "coordinates",
     "is_array",
+    "is_finite",
     "is_floating",
     "of",
     "size",
@@ -65,6 +73,23 @@ def coordinates(x: Any) -> tuple[int, ...]:
 def size(x: Any) -> int:
     """Returns the number of entries of an array."""
     return math.prod(of(x).shape(x))
+
+
+def blocks(*arrays: Any) -> Iterator[tuple[np.ndarray, ...]]:
+    """Yields the coordinates of arrays of one shape, block by block, without a copy of the whole.
+
+    >>> [block.size for block, in blocks(np.zeros((2, BLOCK), np.float32))] == [BLOCK, BLOCK]
+    True
+    """
+    owners = [(of(x), of(x).flat(x)) for x in arrays]
+    size = math.prod(coordinates(arrays[0]))
+    for start in range(0, size, BLOCK):
+        yield tuple(owner.values(flat[start : start + BLOCK]) for owner, flat in owners)
+
+
+def is_finite(x: Any) -> bool:
+    """Returns whether every entry of an array is finite."""
+    return all(np.isfinite(block).all() for (block,) in blocks(x))
 
 
 @lru_cache

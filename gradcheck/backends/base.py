@@ -80,6 +80,10 @@ class Backend(Protocol):
         """Returns the coordinates as a float64 NumPy array (not a copy where it is one)."""
         ...
 
+    def flat(self, x: Any) -> Any:
+        """Returns the coordinates along one axis, in the precision of x; a view where possible."""
+        ...
+
     def same(self, x: Any, y: Any) -> bool:
         """Returns whether two arrays are equal bit for bit (NaN equals NaN)."""
         ...

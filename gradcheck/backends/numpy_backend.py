@@ -40,9 +40,10 @@ class NumpyBackend:
         return _kind(np.asarray(x).astype(wide, copy=True), x)
 
     def like(self, values: np.ndarray, x: Any) -> Any:
-        array = np.empty_like(np.asarray(x))
+        values = values[..., 0] + 1j * values[..., 1] if self.is_complex(x) else values
+        array = np.empty_like(np.asarray(x), shape=np.shape(values))
         with np.errstate(over="ignore"):
-            array[...] = values[..., 0] + 1j * values[..., 1] if self.is_complex(x) else values
+            array[...] = values
         return _kind(array, x)
 
     def step(self, x: Any, t: float, v: np.ndarray) -> Any:
@@ -50,7 +51,9 @@ class NumpyBackend:
         direction = v[..., 0] + 1j * v[..., 1] if self.is_complex(x) else v
         # Two roundings for float64, one for what is narrower: the displacement that counts is
         # measured afterwards from what the step really was.
-        return _kind((array + t * direction).astype(array.dtype, copy=False), x)
+        moved = np.asarray(float(t) * direction)
+        moved = np.add(array, moved, out=moved if moved.dtype == array.dtype else None)
+        return _kind(np.asarray(moved).astype(array.dtype, copy=False), x)
 
     def values(self, x: Any) -> np.ndarray:
         array = np.asarray(x)
@@ -58,6 +61,10 @@ class NumpyBackend:
             parts = np.stack([np.real(array), np.imag(array)], axis=-1)
             return parts.astype(np.float64, copy=False)
         return array.astype(np.float64, copy=False)
+
+    def flat(self, x: Any) -> Any:
+        array = np.asarray(x).reshape(-1)
+        return array.view(np.real(array).dtype) if self.is_complex(x) else array
 
     def same(self, x: Any, y: Any) -> bool:
         a, b = np.asarray(x), np.asarray(y)

@@ -61,6 +61,10 @@ class TorchBackend:
         tensor = torch.view_as_real(x.resolve_conj()) if x.is_complex() else x
         return tensor.to(_computes_wide(x)).to(torch.float64).numpy(force=True)
 
+    def flat(self, x: Any) -> Any:
+        parts = _torch().view_as_real(x.resolve_conj()) if x.is_complex() else x
+        return parts.detach().reshape(-1)
+
     def same(self, x: Any, y: Any) -> bool:
         if x.shape != y.shape or x.dtype != y.dtype or x.layout is not y.layout:
             return False

@@ -105,7 +105,7 @@ def audit(
     names = tuple(evaluator.subject.point)
     cotangents = cotangents_of(ordinary)
     audited = Audit(evaluator, outputs, cotangents, [], names, (), (), {} if drawn else given)
-    pulled, raw, found = _backward(audited)
+    pulled, raw, found = _backward(audited, lean)
     gradient, bad = form.read(evaluator.subject, outputs, pulled)
     findings += [*found, *pulled.findings]
     if any(finding.kind in WRITES for finding in found):
@@ -171,14 +171,18 @@ def _guarded(evaluator: Evaluator) -> Evaluator:
     return replace(evaluator, subject=guarded(evaluator.subject))
 
 
-def _backward(audited: Audit) -> tuple[Pulled, Mapping[str, Any], list[Finding]]:
-    """Returns copies of what the pullback gave, the very arrays that it gave, and what it did."""
+def _backward(audited: Audit, lean: bool) -> tuple[Pulled, Mapping[str, Any], list[Finding]]:
+    """Returns copies of what the pullback gave, the very arrays that it gave, and what it did.
+
+    On the lean road no call follows that could overwrite them: no copies then.
+    """
     y_bar = audited.y_bar(audited.cotangents[0])
     given, point = copied(y_bar), copied(audited.point)
     raw, findings = mutation.backward(audited.evaluator, y_bar, given, point)
     constants = audited.evaluator.subject.constants
     findings += aliasing.shared(raw.cotangents, {**constants, **point}, given)
-    return replace(raw, cotangents=copied(raw.cotangents)), raw.cotangents, findings
+    pulled = raw if lean else replace(raw, cotangents=copied(raw.cotangents))
+    return pulled, raw.cotangents, findings
 
 
 def _sound(names: tuple[str, ...], pulled: Pulled, bad: list[Finding]) -> tuple[str, ...]:

@@ -147,7 +147,7 @@ class Audit:
 def read(audited: Audit, cotangents: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Returns the coordinates of those cotangents that are arrays and of sound form."""
     return {
-        name: values_as(value, audited.point[name]).copy()
+        name: values_as(value, audited.point[name])
         for name, value in cotangents.items()
         if name in audited.sound and backends.is_array(value)
     }

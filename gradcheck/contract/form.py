@@ -13,6 +13,10 @@ SURE_BITS = 24
 """Below float32 people mix precisions on purpose: a wider cotangent is then worth a warning."""
 
 
+DOUBLE = ("float64", "complex128")
+"""Of other dtypes the float64 coordinates are new arrays."""
+
+
 def read(
     subject: Subject, outputs: Point, pulled: Pulled
 ) -> tuple[dict[str, np.ndarray], list[Finding]]:
@@ -27,12 +31,14 @@ def read(
         if value is None or (finding is not None and finding.severity == "error"):
             gradient[name] = np.zeros(backends.coordinates(x))
         else:
-            gradient[name] = values_as(value, x).copy()  # a pullback may use its buffer again
+            gradient[name] = values_as(value, x)
     return gradient, findings
 
 
 def values_as(value: Any, x: Any) -> np.ndarray:
     """Returns the coordinates of a cotangent of x; a real one of a complex x has no imaginary part.
+
+    A copy: a pullback may use its buffer again.
 
     >>> values_as(np.array([2.0]), np.array([1j]))
     array([[2., 0.]])
@@ -40,7 +46,8 @@ def values_as(value: Any, x: Any) -> np.ndarray:
     values = backends.of(value).values(value)
     if backends.of(x).is_complex(x) and not backends.of(value).is_complex(value):
         return np.stack([values, np.zeros_like(values)], axis=-1)
-    return values
+    is_own = backends.of(value).dtype(value) not in DOUBLE
+    return values if is_own else values.copy()
 
 
 def _form(name: str, x: Any, value: Any, strict: bool) -> Finding | None:
@@ -57,9 +64,8 @@ def _form(name: str, x: Any, value: Any, strict: bool) -> Finding | None:
     dtype = _dtype(name, x, value, strict)
     if dtype is not None and dtype.severity == "error":
         return dtype
-    finite = np.isfinite(backends.of(value).values(value))
-    if not finite.all():
-        bad = np.argwhere(~finite)
+    if not backends.is_finite(value):
+        bad = np.argwhere(~np.isfinite(backends.of(value).values(value)))
         index = tuple(int(i) for i in bad[0])[: len(shape)]
         message = (
             f"{name}: {len(bad)} of {backends.size(x)} entries of the cotangent are not finite; "

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -99,19 +100,26 @@ class Line:
         return changes, backend.values(moved) - backend.values(x)
 
     def _side(self, t: float) -> tuple[np.ndarray, np.ndarray]:
-        point, displacement = dict(self.evaluator.point), {}
+        point, said = dict(self.evaluator.point), np.zeros(len(self.gradients))
         nominal = self.is_large and abs(t) >= 2.0 ** (-NOMINAL * self.evaluator.bits)
-        for name, v in self.tangent.items():
-            backend, x = backends.of(point[name]), point[name]
-            point[name] = backend.step(x, t, self.narrow[name] if nominal else v)
+        tangent = self.narrow if self.is_large and abs(t) <= 1.0 else self.tangent
+        for name, v in tangent.items():
+            x = point[name]
+            point[name] = backends.of(x).step(x, t, v)
             if not nominal:
-                displacement[name] = backend.values(point[name]) - backend.values(x)
-        said = (
-            [t * c for c in self.claims]
-            if nominal
-            else [dot(g, displacement) for g in self.gradients]
-        )
-        return self.evaluator.values(point), np.array(said)
+                said += self._said(name, point[name])
+        if nominal:
+            said += t * np.array(self.claims)
+        return self.evaluator.values(point), said
+
+    def _said(self, name: str, moved: Any) -> np.ndarray:
+        """Returns the changes that the claims say of a primal that has moved to where it is."""
+        own = [g[name] for g in self.gradients]
+        said = np.zeros(len(own))
+        for here, there, *claims in backends.blocks(self.evaluator.point[name], moved, *own):
+            displacement = there - here
+            said += [float(np.vdot(claim, displacement)) for claim in claims]
+        return said
 
     @cached_property
     def narrow(self) -> Direction:
@@ -184,9 +192,11 @@ class Line:
         return Z * np.sqrt(2.0) * self.sigma / (2 * t)
 
     def sensitivity(self) -> np.ndarray:
-        """Returns how fast the outputs move at the coarsest level, root sum of squares."""
-        t = self.steps[0]
-        return self.levels[t].moved / t
+        """Returns how fast the outputs move, root sum of squares, at the level where it is least.
+
+        Not at the coarsest: over a step too long an exponential moves by all that float64 holds.
+        """
+        return np.min([level.moved / t for t, level in self.levels.items()], axis=0)
 
 
 def _level(

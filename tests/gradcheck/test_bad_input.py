@@ -170,3 +170,13 @@ def test_a_layer_that_cannot_be_called_is_refused_with_what_was_named():
         gradcheck.check(gradcheck.Layer(Named(), forward="run"), x)
     with pytest.raises(gradcheck.InvalidInput, match="class Named: pass an instance"):
         gradcheck.check(gradcheck.Layer(Named), x)
+
+
+@pytest.mark.parametrize("factor", [1.0, 2.0])
+@pytest.mark.parametrize("shape", [(3,), (1,), (2, 3)])
+def test_a_list_of_numbers_is_read_as_an_array_and_warned_of(shape, factor):
+    x = np.random.default_rng(0).normal(size=shape)
+    listed = lambda u, x: (factor * u * np.cos(x)).tolist()  # noqa: E731
+    verdict = gradcheck.check(np.sin, x, vjp=listed, seed=0)
+    assert verdict.status == ("pass" if factor == 1.0 else "fail"), str(verdict)
+    assert ("structure", "warning") in {(f.kind, f.severity) for f in verdict.findings}

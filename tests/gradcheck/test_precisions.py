@@ -402,3 +402,43 @@ def test_a_tail_that_is_nothing_in_float32_is_no_wrong_gradient(seed, x):
 
     verdict = gradcheck.check(gelu, np.array([x], np.float32), vjp=back, seed=seed)
     assert verdict.status != "fail", str(verdict)
+
+
+def through_half(x):
+    return np.asarray(x).astype(np.float16).astype(np.float64)
+
+
+BEHIND_HALF = {
+    "a rectifier": (lambda x: np.maximum(through_half(x), 0.0), lambda u, x: u * (x > 0)),
+    "a clip": (lambda x: np.clip(through_half(x), -1, 1), lambda u, x: u * (np.abs(x) < 1)),
+    "an output": (lambda x: through_half(np.sin(x)), lambda u, x: u * np.cos(x)),
+}
+
+
+@pytest.mark.parametrize("name", BEHIND_HALF)
+@pytest.mark.parametrize("size", [2, 3, 8])
+def test_dead_units_behind_a_half_precision_are_no_quantiser(name, size):
+    function, pullback = BEHIND_HALF[name]
+    for seed in range(4):
+        x = np.random.default_rng(500 + seed).normal(size=size)
+        verdict = gradcheck.check(function, x, vjp=pullback, seed=seed)
+        assert verdict.status == "pass", str(verdict)
+
+
+QUANTISERS = {
+    "round": np.round,
+    "to quarters": lambda x: np.round(4 * x) / 4,
+    "clipped": lambda x: np.clip(np.round(x), -2, 2),
+    "sign": np.sign,
+}
+
+
+@pytest.mark.parametrize("name", QUANTISERS)
+@pytest.mark.parametrize("size", [3, 8, 20])
+def test_a_straight_through_gradient_is_found_and_nothing_is_right(name, size):
+    for seed in range(6):
+        x = np.random.default_rng(1000 + seed).normal(size=size) * (1 if name != "round" else 3)
+        straight = gradcheck.check(QUANTISERS[name], x, vjp=lambda u, x: u, seed=seed)
+        assert straight.status == "fail", str(straight)
+        nothing = gradcheck.check(QUANTISERS[name], x, vjp=lambda u, x: 0 * u, seed=seed)
+        assert nothing.status == "pass", str(nothing)
