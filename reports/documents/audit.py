@@ -24,11 +24,13 @@ from reports.documents.settings import (
     activations,
     begins_run,
     function_names,
+    is_arbitrary,
     read_code,
     read_prose,
     read_role,
     read_tables,
     speaks_of_symmetry,
+    spoken_functions,
 )
 from reports.documents.slopes import slope_claims
 from reports.documents.source import Place, Source, read
@@ -92,7 +94,8 @@ class _Reader:
         self._text = text
         self._environment.functions_named = function_names(text)
         self._environment.vectors = self._conventions.vectors
-        self._environment.symmetric = speaks_of_symmetry(text)
+        self._speaks_of_symmetry = speaks_of_symmetry(text)
+        self._environment.spoken = spoken_functions(text)
         formulas_read = [
             (id(part), statements(part.text, part.start, self._conventions))
             for _, parts in self._parts
@@ -182,6 +185,8 @@ class _Reader:
     def _formula(self, part: Formula, source: Source) -> None:
         self._formulas += 1
         self._environment.at = source.place(part.start)
+        symmetric = self._speaks_of_symmetry and not is_arbitrary(source, part)
+        self._environment.symmetric = symmetric
         chains = self._chains[id(part)]
         if chains and _SCALE.match(source.text, part.end):
             chains = [*chains[:-1], replace(chains[-1], enumerates=True)]

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from reports.documents.cursor import Cursor
+from reports.documents.conditions import Conditions
 from reports.documents.notation import COMPARISONS, MATRICES, OTHERWISE
 from reports.documents.tokens import NotRead, Token
 from reports.documents.tokens_read import (
@@ -16,11 +16,14 @@ from reports.documents.tokens_read import (
 from reports.documents.tree import Array, Cases, Condition, Negative, Node, Number
 
 
-class Brackets(Cursor):
+class Brackets(Conditions):
     """Reads what stands in brackets."""
 
     def _bracket(self, opening: str, start: int) -> Node:
         closing = CLOSERS[opening]
+        condition = self._compared(opening, start)
+        if condition is not None:
+            return condition
         rows, row, signed = [], [self._entry(opening)], True
         while self._is(",", ";", "quad") or (opening == "[" and self._is_value()):
             signed = signed and self._is("-")

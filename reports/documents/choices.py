@@ -7,6 +7,7 @@ any function of y will do as L, and with figures the one whose gradient they are
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from reports.documents.dimensions import name_of
 from reports.documents.environment import Definition, Environment, key_of
 from reports.documents.indices import Definitions, items, letters, named
 from reports.documents.model import Model, is_loss, loss_form
@@ -40,7 +41,7 @@ def choices(
     of, wrt = key_of(target.of), key_of(target.wrt)
     if of is None or wrt is None:
         return
-    trees = in_force(environment)
+    trees = {**_any_functions(target, formula, environment), **in_force(environment)}
     found = environment.definitions.get(of, [])
     if not found and of in LOSSES:
         found = [d for key, all_ in environment.definitions.items() if is_loss(key) for d in all_]
@@ -65,6 +66,22 @@ def choices(
     terms = [_summed(u, Call(u.span, "sin", (u,))) for u in cut]
     if terms:
         yield Definitions({**trees, of: _added(terms)})
+
+
+def _any_functions(
+    target: Derivative, formula: Node | None, environment: Environment
+) -> dict[str, Node]:
+    """Returns any function of w for an E that nothing defines, beside ∂E/∂w in a formula."""
+    wrt, found = target.wrt, dict[str, Node]()
+    for node in walk(formula) if formula is not None else ():
+        if not isinstance(node, Derivative) or key_of(node.wrt) != key_of(wrt):
+            continue
+        own, of = node.of, key_of(target.of)
+        if isinstance(own, Symbol) and isinstance(wrt, Symbol) and own.key != of:
+            if not environment.definitions_of(own) and not environment.versions(own):
+                running = _running(wrt)
+                found[own.key] = _summed(running, Call(own.span, "sin", (running,)))
+    return found
 
 
 def known_upstream(
@@ -115,7 +132,7 @@ def _downstream(
         computed = [*definitions.leading(name)]
         if name.key != wrt and any(model.depends(tree, wrt) for tree in computed):
             plain = _running(name)
-            found.setdefault(plain.key, plain)
+            found.setdefault(name_of(plain), plain)
     return [
         u
         for u in found.values()
@@ -137,10 +154,8 @@ def _running(name: Symbol) -> Symbol:
 
 def _summed(name: Symbol, body: Node) -> Node:
     """Returns the sum over all entries of a name."""
-    running = letters(name)
-    if not running:
-        return Call(name.span, "sum", (body,))
-    return BigSum(name.span, ",".join(running), None, None, body)
+    running, total = letters(name), Call(name.span, "sum", (body,))
+    return BigSum(name.span, ",".join(running), None, None, total) if running else total
 
 
 def _added(terms: list[Node]) -> Node:

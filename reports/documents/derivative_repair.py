@@ -1,21 +1,23 @@
 """What a wrong derivative would be right for: after one change, or by another variable."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from reports.documents import values
 from reports.documents.environment import Environment, key_of
-from reports.documents.indices import Definitions
+from reports.documents.indices import Definitions, letters
 from reports.documents.model import Model
 from reports.documents.points import LENGTH, shapes
 from reports.documents.tree import (
     Call,
     Derivative,
+    Divide,
     Negative,
     Node,
     Number,
+    Power,
     Sum,
     Symbol,
     Times,
@@ -86,8 +88,13 @@ def _through(
     return bool(np.allclose(values.flat(claimed), values.flat(true), rtol=1e-5, atol=1e-8))
 
 
-def changed(formula: Node, target: Derivative) -> Iterator[tuple[str, Node]]:
-    """Yields formulas with one change, and what it is; the likeliest first."""
+def changed(
+    formula: Node, target: Derivative, definitions: Definitions
+) -> Iterator[tuple[str, Node]]:
+    """Yields formulas with one change, and what it is; the likeliest first.
+
+    No term is added or left out: what a document does not say may add terms to a derivative.
+    """
     span = formula.span
     two = Number(span, "2", 2.0, 0.0, 1)
     half = Number(span, "½", 0.5, 0.0, 1)
@@ -103,15 +110,57 @@ def changed(formula: Node, target: Derivative) -> Iterator[tuple[str, Node]]:
             yield "a sign is wrong", replaced(formula, part, replace(part, sign=-part.sign))
         elif isinstance(part, Transposed):
             yield "a transpose is too many", replaced(formula, part, part.body)
-    wrt = target.wrt
-    for name in names(formula):
+    trees = Model(definitions, lambda node: None, Environment()).trees(target.of)
+    yield from _scaled(formula, target, trees)
+    yield from _other_names(formula, trees)
+
+
+def _scaled(formula: Node, target: Derivative, trees: Sequence[Node]) -> Iterator[tuple[str, Node]]:
+    """Yields a formula with one factor more, a name or its slope."""
+    span, wrt = formula.span, target.wrt
+    known = {key_of(n): n for tree in (formula, *trees) for n in names(tree)}
+    for name in known.values():
         if isinstance(name, Symbol):
             yield f"the factor {shown(name)} is missing", Times(span, formula, name, "juxtaposed")
+            yield f"a division by {shown(name)} is missing", Divide(span, formula, name)
             slope = _slope_tree(name)
             words = f"the slope {shown(name)}(1 − {shown(name)}) is missing"
             yield words, Times(span, formula, slope, "hadamard")
     if isinstance(wrt, Symbol):
         yield f"the factor {shown(wrt)} is missing", Times(span, formula, wrt, "juxtaposed")
+
+
+def _other_names(formula: Node, trees: Sequence[Node]) -> Iterator[tuple[str, Node]]:
+    """Yields a formula with a square, a function or another name in place of one of its names."""
+    calls = [n for tree in trees for n in walk(tree) if isinstance(n, Call) and not n.prime]
+    used = (n for tree in (formula, *trees) for n in names(tree))
+    known = {n.key: n for n in used if isinstance(n, Symbol)}
+    two = Number(formula.span, "2", 2.0, 0.0, 1)
+    for part in walk(formula):
+        if isinstance(part, Power) and part.exponent == replace(two, span=part.exponent.span):
+            yield "a square is too many", replaced(formula, part, part.base)
+        if not isinstance(part, Symbol):
+            continue
+        square = Power(part.span, part, two)
+        yield f"the square of {shown(part)} is meant", replaced(formula, part, square)
+        for call in calls:
+            if call.arguments and key_of(call.arguments[0]) == part.key:
+                words = f"{written(call)} is meant, not {shown(part)}"
+                yield words, replaced(formula, part, call)
+        for other in known.values():
+            alike = letters(other) == letters(part) or (
+                other.base == part.base and len(letters(other)) == len(letters(part))
+            )
+            tree = replaced(formula, part, other)
+            if other.key != part.key and alike and not any(map(_is_nothing, walk(tree))):
+                yield f"{shown(part)} should be {shown(other)}", tree
+
+
+def _is_nothing(node: Node) -> bool:
+    """Whether a formula is a − a: a term is then left out."""
+    if not isinstance(node, Sum) or node.sign > 0:
+        return False
+    return key_of(node.left) is not None and key_of(node.left) == key_of(node.right)
 
 
 def _negated(node: Node) -> Node:

@@ -4,7 +4,9 @@ A formula is checked at random values, with numbers in place of its indices; fig
 `figures`, at the document's own values.
 """
 
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 
 from reports.documents import values
@@ -17,7 +19,7 @@ from reports.documents.indices import Definitions, letters
 from reports.documents.links import is_update, side, subject
 from reports.documents.places import quoted
 from reports.documents.source import Source
-from reports.documents.targets import target_of, with_a_name
+from reports.documents.targets import target_of, telescoped, with_a_name, with_functions
 from reports.documents.tree import (
     BigSum,
     Chain,
@@ -31,10 +33,18 @@ from reports.documents.tree import (
     walk,
 )
 from reports.documents.trials import Outcome, Trial
+from reports.documents.unsaid import as_spoken, with_statistics
 from reports.documents.verdicts import confirmed_wrong, factor_between
 from reports.documents.writing import shown, written
 
-MOST_REPAIRS = 100
+MOST_REPAIRS = 150
+AFTER = 150
+_CONDITION = re.compile(
+    r"(?i)[<>]|\\[lg]e?q?\b|positive|negative|\bactive|\bif\b|\bwhen|\bcase|assum|suppos"
+    r"|若|当|如果|[为是]正|[为是]负|被激活|激活的|大于|小于|假[设定]"
+)
+"""Words beside a formula that say where it holds."""
+
 BY_FIGURES = "{} is stated by its figures alone"
 
 
@@ -56,8 +66,14 @@ def derivative_claims(
         return
     target, environment = with_a_name(target, environment)
     for link in chain.links[1:]:
-        if _is_formula(link) and not isinstance(link.node, Derivative):
-            yield from _formula(target, link, chain, environment, source, said)
+        if not _is_formula(link) or telescoped(link.node):
+            continue  # the chain rule itself
+        claims: tuple[Claim, ...] = ()
+        for known in with_functions(chain, environment):
+            claims = tuple(_formula(target, link, chain, known, source, said))
+            if not any(claim.flagged for claim in claims):
+                break  # a function of which nothing is said may be this one
+        yield from claims
 
 
 def _is_formula(link: Link) -> bool:
@@ -84,22 +100,30 @@ def _formula(
         return
     formula = _spelled_out(link.node, environment)
     outcomes = []
-    for definitions in choices(target, environment, said, formula):
+    for definitions, source_of in _readings(target, environment, said, formula):
         trial = Trial(target, formula, definitions, environment)
         outcome = trial.outcome(formula)
         if outcome is None:
-            if not outcomes:
+            if not outcomes and source_of == "said":
                 return
+            if outcomes and source_of == "one of two":
+                outcomes[-1] = (*outcomes[-1][:2], replace(outcomes[-1][2], is_open=True))
             continue  # an earlier definition of the same name
         if outcome.passes:
             yield _claim(chain, link, source, "ok", explanation="checked by finite differences")
             return
         if trial.holds_at_own_values(formula):
             return  # numbers of the document stand in it, as in e_t · 1 where w = 1
+        if _CONDITION.search(said + source.text[chain.span[1] : chain.span[1] + AFTER]):
+            positive = Trial(target, formula, definitions, environment, signed=False)
+            if (found := positive.outcome(formula)) is not None and found.passes:
+                return  # it is said where it holds
+        outcome = replace(outcome, is_open=outcome.is_open or source_of == "spoken")
         outcomes.append((definitions, trial, outcome))
+    closed = [each for each in outcomes if not each[2].is_open]
     if not outcomes:
         return
-    definitions, trial, outcome = outcomes[0]
+    definitions, trial, outcome = (closed or outcomes)[0]
     if wrong and _holds_with(wrong, target, formula, definitions, environment):
         yield _claim(chain, link, source, "inherited", explanation=inherits)
         return
@@ -118,6 +142,8 @@ def _formula(
     if read:
         definitions, trial, _ = read[0]
     tree, words = _repaired(target, formula, definitions, environment, trial)
+    if tree is None and not closed:
+        return  # it may be right by what is not said
     yield _claim(
         chain,
         link,
@@ -128,11 +154,27 @@ def _formula(
     )
 
 
+def _readings(
+    target: Derivative, environment: Environment, said: str, formula: Node
+) -> Iterator[tuple[Definitions, str]]:
+    """Yields the definitions that may be meant: "said", "one of two" or, without any, "spoken"."""
+    found = False
+    for definitions in choices(target, environment, said, formula):
+        found = True
+        other = with_statistics(target, formula, definitions, environment)
+        if other is not None:
+            yield other, "one of two"
+        yield definitions, "said" if other is None else "one of two"
+    if not found:
+        yield from ((spoken, "spoken") for spoken in as_spoken(target, environment))
+
+
 def _mixes_notations(formula: Node) -> bool:
     """Whether a name stands whole and with an index under a sum: N ∂L/∂y − Σ_n ∂L/∂y_n."""
     sums = (n for n in walk(formula) if isinstance(n, BigSum))
     inside = {n.base for s in sums for n in walk(s.body) if isinstance(n, Symbol) and letters(n)}
-    return any(isinstance(n, Symbol) and n.base in inside and not n.sub for n in walk(formula))
+    plain = (n for n in walk(formula) if isinstance(n, Symbol) and not n.sub and not letters(n))
+    return any(name.base in inside for name in plain)
 
 
 def _wrong_definitions(formula: Node, environment: Environment) -> list[Definition]:
@@ -152,7 +194,7 @@ def _holds_with(
     right = {id(d.tree): d.right for d in wrong if d.right is not None}
     trees = {key: right.get(id(tree), tree) for key, tree in definitions.trees.items()}
     outcome = Trial(target, formula, Definitions(trees), environment).outcome(formula)
-    return outcome is None or outcome.passes
+    return outcome is None or outcome.passes or outcome.is_open
 
 
 def _spelled_out(formula: Node, environment: Environment) -> Node:
@@ -217,7 +259,7 @@ def _repaired(
 ) -> tuple[Node | None, str]:
     """Returns the smallest change of a formula that makes it right, and what the claim is else."""
     other = holds_for(target, formula, definitions, environment)
-    for words, tree in islice(changed(formula, target), MOST_REPAIRS):
+    for words, tree in islice(changed(formula, target, definitions), MOST_REPAIRS):
         outcome = trial.outcome(tree)
         if outcome is not None and outcome.passes:
             return tree, "; ".join(filter(None, (words, other)))

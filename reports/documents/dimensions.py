@@ -24,7 +24,8 @@ MOST_SOLUTIONS = 4
 SLACK = 0.6
 """Solutions that are less likely than the best by more than this are not looked at."""
 
-SIZES = (2, 3, 4, 5, 6, 7, 8, 9)
+SIZES = (3, 2, 4, 5, 6, 7, 8, 9)
+"""What lengths are: normalised, two numbers are 1 and −1 whatever they were."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ _ORDERS: Mapping[str, Mapping[Kind, float]] = {
     "bias": {"number": 0, "column": 0.5, "row": 0.5},
     "capital": {"matrix": 0, "column": 2, "row": 2.5, "number": 3},
     "weight": {"matrix": 0, "row": 3, "column": 3, "number": 3},
+    "count": {"number": 0},
+    "capital count": {"number": 0, "matrix": 2.5},
     "vector": {"column": 0, "row": 1, "number": 2},
     "small": {"number": 0, "column": 1, "row": 1.5},
     "entry": {"number": 0, "column": 1, "row": 1.5},
@@ -110,8 +113,8 @@ def _choices(
         order = "bias"
     elif base in {"I", "ones"}:
         return {"matrix": 0} if base == "I" else {"column": 0}
-    elif symbol.key in _COUNTS:
-        return {"number": 0}
+    elif symbol.key in _COUNTS and name not in used.transposed:
+        order = "capital count" if base.isupper() else "count"
     elif vectors:
         order = "vector"
     elif indexed:

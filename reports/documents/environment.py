@@ -135,6 +135,7 @@ class Environment:
     forms: dict[str, tuple[str, ...]] = field(default_factory=dict)
     vectors: frozenset[str] = frozenset()
     symmetric: bool = False
+    spoken: frozenset[str] = frozenset()
     of_several: frozenset[str] = frozenset()
     nilpotent: set[str] = field(default_factory=set)
     minds_orientation: bool = False

@@ -22,7 +22,6 @@ from reports.documents.notation import (
     FUNCTIONS,
     GREEK,
     PRODUCTS,
-    RELATIONS,
     SAME,
     STOPS,
     TEXTS,
@@ -44,7 +43,6 @@ from reports.documents.tokens_read import (
     shown_token,
 )
 from reports.documents.tree import (
-    BigSum,
     Call,
     Derivative,
     Divide,
@@ -271,7 +269,7 @@ class Parser(Brackets, Scripts):
         if name == "sqrt":
             return self._root(start)
         if name == "sum":
-            return self._sum(start)
+            return self._big_sum(start)
         if name == "partial":
             return self._partial(start)
         if name == "nabla":
@@ -373,25 +371,6 @@ class Parser(Brackets, Scripts):
         body = self._parsed(self._group())
         return Call(self._span(start), "sqrt", (body,))
 
-    def _sum(self, start: int) -> Node:
-        index, low, high = "", None, None
-        while self._is("_", "^"):
-            if self._take().text == "_":
-                index, low = self._bound(self._group())
-            else:
-                high = self._parsed(self._group())
-        body = self._summand()
-        return BigSum(self._span(start), index, low, high, body)
-
-    def _bound(self, group: list[Token]) -> tuple[str, Node | None]:
-        for i, token in enumerate(group):
-            if token.text == "=":
-                low = self._parsed(group[i + 1 :])
-                return flat(group[:i]), low
-            if token.text in RELATIONS:
-                raise NotRead("a sum over a set", token.span)
-        return flat(group), None
-
     def _summand(self) -> Node:
         """Takes what Σ adds up: a term, up to the next + or −."""
         return self._term()
@@ -435,6 +414,7 @@ class Parser(Brackets, Scripts):
                 arguments.append(self._side())
             self._expect(CLOSERS[opening])
             return tuple(arguments)
-        if not (self._begins_factor() or self._is("-")):
+        bars = self._bars == 0 and self._is("|")
+        if not (self._begins_factor() or self._is("-") or bars):
             raise NotRead("a function without an argument", self._next.span)
         return (self._signed(self._factor),)

@@ -72,14 +72,24 @@ def identity_claims(
     for left, right in pairwise(links):
         if right in judged or right.relation != "=" or not _are_formulas(left, right):
             continue
-        found = compared(left.node, right.node, environment)
+        spelled = _with_stated(left.node, environment)
+        found = compared(spelled, right.node, environment)
         if found == "equal":
             words = "both sides agree at random values"
             yield _claim(chain, right, source, "ok", words)
         elif found == "different" and (defines or _is_worked(left.node)):
-            if _are_of_numbers(left.node, environment) and _are_of_numbers(right.node, environment):
+            if _are_of_numbers(spelled, environment) and _are_of_numbers(right.node, environment):
                 words = "the sides differ at random values of their names"
                 yield _claim(chain, right, source, "wrong", words)
+
+
+def _with_stated(node: Node, environment: Environment) -> Node:
+    """Returns a product of derivatives with what the same section says that they are."""
+    if isinstance(node, Derivative):
+        known = environment.definitions.get(key_of(node) or "", ())
+        own = [d.tree for d in known if d.section == environment.section and not d.wrong]
+        return own[-1] if own else node
+    return rebuilt(node, lambda part: _with_stated(part, environment))
 
 
 def _are_formulas(left: Link, right: Link) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from reports.documents.tree import BigSum, Derivative, Node, Number, Symbol, rebuilt
+from reports.documents.tree import BigSum, Derivative, Node, Number, Symbol, rebuilt, walk
 
 LETTERS = frozenset("ijklmnpqrstcd")
 """Letters that run; others (x, h, o, …) tell names apart, as in w_x and w_h."""
@@ -38,6 +38,13 @@ def letters(symbol: Symbol) -> tuple[str, ...]:
     return tuple(dict.fromkeys(c for c in found if c.isalpha()))
 
 
+def unbound(node: Node) -> tuple[str, ...]:
+    """Returns the letters that run in a formula and in none of its sums: c in −log p_c."""
+    summed = {c for n in walk(node) if isinstance(n, BigSum) for c in n.index}
+    found = (c for n in walk(node) if isinstance(n, Symbol) for c in letters(n))
+    return tuple(dict.fromkeys(c for c in found if c not in summed))
+
+
 def worth(item: str, bound: Mapping[str, int]) -> int | None:
     """Returns what an index is worth; None where one of its letters is not bound."""
     total = 0
@@ -64,7 +71,10 @@ def put(script: str, bound: Mapping[str, int]) -> str:
 
 
 def _with(item: str, bound: Mapping[str, int]) -> str:
-    """Returns an index with the bound letters added up: i + 1 for i + m − 1 where m is 2."""
+    """Returns an index with the bound letters added up: i + 1 for i + m − 1 where m is 2.
+
+    Where m is 1 it is i + 0, which still tells that a window is meant.
+    """
     total, rest = 0, ""
     for sign, term in _TERM.findall(item):
         value = int(term) if term.isdecimal() else bound.get(term)
@@ -75,7 +85,8 @@ def _with(item: str, bound: Mapping[str, int]) -> str:
     rest = rest.removeprefix("+")
     if not rest:
         return str(total)
-    return f"{rest}{total:+d}" if total else rest
+    is_window = sum(map(str.isalpha, item)) > 1
+    return f"{rest}{total:+d}" if total or is_window else rest
 
 
 def instance(node: Node, bound: Mapping[str, int]) -> Node:

@@ -230,6 +230,8 @@ class Shapes:
                 self._square(shape)
             return NUMBER
         if node.name == "diag":
+            if shape == NUMBER:
+                raise Mismatch("diag of a number")
             if 0 in shape:
                 self._columns(shape)
                 return shape[0], shape[0]

@@ -89,8 +89,18 @@ class Model:
             found = self._computed(node, key, depth)
             if found is None:
                 return None
-            self.memory[key] = found
+            self.memory[key] = self._with_fixed(node, found)
         return self.memory[key]
+
+    def _with_fixed(self, node: Node, array: Quantity) -> Quantity:
+        """Returns an array with those of its entries that are held at a value."""
+        if not isinstance(node, Symbol) or node.sub or not array.shape:
+            return array
+        for key, held in self.fixed.items():
+            name = named(key)
+            if name.sub and whole(name).key == node.key:
+                array = values.with_entry(array, name.sub, held)
+        return array
 
     def _computed(self, node: Node, key: str, depth: int) -> Quantity | None:
         if isinstance(node, Derivative):

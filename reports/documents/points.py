@@ -25,9 +25,11 @@ from reports.documents.tree import (
     Array,
     BigSum,
     Call,
+    Condition,
     Divide,
     Negative,
     Node,
+    Norm,
     Number,
     Power,
     Sum,
@@ -58,6 +60,7 @@ class Draw:
         free: the letters that run in the claim.
         own: whether names with a value in the document have that one.
         dimensions: the shapes of names that are used as a whole.
+        signed: whether half of the numbers are negative, as where functions have kinks at 0.
     """
 
     def __init__(
@@ -70,9 +73,10 @@ class Draw:
         *,
         own: bool = False,
         dimensions: Dimensions | None = None,
+        signed: bool = False,
     ) -> None:
         self.environment = environment
-        self._own = own
+        self._own, self._signed = own, signed
         self._dimensions = dimensions or Dimensions({})
         self.values: dict[str, Quantity] = {}
         self.guessed: set[str] = set()
@@ -85,6 +89,7 @@ class Draw:
         known = (environment.versions(named(key)) for key in self._shapes)
         lengths = [max(v[0].value.shape) for v in known if v and v[0].value.shape]
         self._length = lengths[0] if lengths else common_length(definitions, formula)
+        self._of_entries = {family(named(k)) for k in definitions if letters(named(k))}
         self._has_kronecker = _has_kronecker(definitions, formula)
         self._rng = np.random.default_rng(zlib.crc32(f"point {seed}".encode()))
 
@@ -110,15 +115,13 @@ class Draw:
             return self._constant(node)
         if self._dimensions.is_collection(node.key) or self._ends(node):
             return None
+        if node.key in self._of_entries:
+            return None  # it is defined entry by entry
         if self._has_kronecker and node.base == "delta" and (at := positions(node.sub, 2)):
             return values.quantity(float(at[0] == at[1]))
         for script in ("sub", "sup"):
             array = without_index(node, script)
-            if (
-                isinstance(array, Symbol)
-                and array.key in self._shapes
-                and not self._stands_alone(node)
-            ):
+            if isinstance(array, Symbol) and self._holds(array, node):
                 return entry(self._drawn(array), scripts(node)[script])  # type: ignore[arg-type]
         return self._drawn(node)
 
@@ -132,9 +135,13 @@ class Draw:
         at = positions(node.sub or node.sup, 1)
         return bool(at) and at[0] > LENGTH and self._dimensions.is_collection(family(node))
 
-    def _stands_alone(self, node: Symbol) -> bool:
-        """Whether a name is no entry of an array: it has a value of its own, or begins a series."""
-        return "0" in (node.sub, node.sup) or node.key in self.environment.entries
+    def _holds(self, array: Symbol, node: Symbol) -> bool:
+        """Whether a name is an entry of an array: it does not begin a series, nor stand alone."""
+        if "0" in (node.sub, node.sup):
+            return False
+        if self._dimensions.of(array) and not self._dimensions.of(node):
+            return True
+        return array.key in self._shapes and node.key not in self.environment.entries
 
     def _drawn(self, node: Symbol) -> Quantity:
         if node.key not in self.values:
@@ -165,10 +172,30 @@ class Draw:
         probabilities = node.base in {"hat y", "p", "hat p"}
         low, high = (0.15, 0.85) if probabilities else (0.3, 1.2)
         drawn = self._rng.uniform(low, high, shape)
+        if self._signed and not probabilities:
+            drawn = drawn * _signs(self._rng, shape)
         if len(shape) == 2 and shape[0] == shape[1]:
             symmetric = (drawn + drawn.T) / 2 if self.environment.symmetric else drawn
             return values.quantity(symmetric if typed is None else _regular(symmetric, node))
         return values.quantity(drawn)
+
+
+def _signs(rng: np.random.Generator, shape: tuple[int, ...]) -> Numbers:
+    """Returns −1 first, then −1 or 1."""
+    signs = np.where(rng.uniform(size=shape) < 0.5, -1.0, 1.0).reshape(-1)
+    signs[:1] = -1.0
+    return signs.reshape(shape)
+
+
+def has_kinks(trees: Iterable[Node]) -> bool:
+    """Whether a function in formulas depends on a sign: max, |x|, cases."""
+    return any(
+        (isinstance(n, Call) and n.name in {"relu", "ReLU", "max", "min", "abs", "sign"})
+        or (isinstance(n, Condition) and n.sign in {"<", ">", "≤", "≥"})
+        or (isinstance(n, Norm) and n.order < 2)
+        for tree in trees
+        for n in walk(tree)
+    )
 
 
 def _regular(drawn: Numbers, node: Symbol) -> Numbers:

@@ -4,7 +4,8 @@ import re
 from abc import abstractmethod
 from dataclasses import replace
 
-from reports.documents.cursor import Cursor
+from reports.documents.conditions import Conditions, is_head
+from reports.documents.indices import items
 from reports.documents.notation import (
     FUNCTIONS,
     GREEK,
@@ -14,9 +15,11 @@ from reports.documents.notation import (
     WEIGHTS,
     WORDS,
 )
+from reports.documents.readings import ELEMENTWISE
 from reports.documents.tokens import NotRead, Token
 from reports.documents.tokens_read import flat
 from reports.documents.tree import (
+    BigSum,
     Call,
     Derivative,
     Divide,
@@ -33,7 +36,7 @@ from reports.documents.tree import (
 _INDEX = re.compile(r"[lLijkKtTnmNc](?:[-+]\d)?|L-\d")
 
 
-class Scripts(Cursor):
+class Scripts(Conditions):
     """Reads what stands at a name."""
 
     @abstractmethod
@@ -43,6 +46,10 @@ class Scripts(Cursor):
     def _call(self, name: str, start: int) -> Node: ...
 
     def _scripts(self, node: Node, start: int) -> Node:
+        if is_head(node) and (self._is("_") or isinstance(node, Symbol)):
+            condition = self._indicated(start)
+            if condition is not None:
+                return condition
         while True:
             if self._is("_"):
                 self._take()
@@ -132,6 +139,8 @@ class Scripts(Cursor):
     def _subscript(self, node: Node, sub: str, start: int) -> Node:
         if isinstance(node, Derivative):
             raise NotRead("a subscript after a derivative", self._span(start))
+        if isinstance(node, Call) and (entry := _entry_of(node, sub)) is not None:
+            return replace(entry, span=self._span(start))
         if not isinstance(node, Symbol):
             raise NotRead("a subscript after more than a name", self._span(start))
         if re.fullmatch(r"\w(?:,\w)+", sub):
@@ -185,3 +194,24 @@ class Scripts(Cursor):
         if re.search(r"[A-Za-z]{3,}", text) and re.fullmatch(r"[\w-]+", text):
             return replace(node, mark=node.mark + text, span=span)
         return None
+
+
+def _entry_of(call: Call, sub: str) -> Node | None:
+    """Returns softmax(z)_k as what it stands for; None for what is no entry."""
+    index = items(sub)
+    if len(index) != 1 or call.prime or len(call.arguments) != 1:
+        return None
+    argument = call.arguments[0]
+    if not isinstance(argument, Symbol) or argument.sub or argument.sup:
+        return None
+    own = replace(argument, sub=sub)
+    if call.name in ELEMENTWISE:
+        return replace(call, arguments=(own,))
+    if call.name != "softmax":
+        return None
+    running = next(letter for letter in "jikl" if letter not in sub)
+    top, each = (
+        Power(call.span, Symbol(call.span, "e"), name)
+        for name in (own, replace(argument, sub=running))
+    )
+    return Divide(call.span, top, BigSum(call.span, running, None, None, each))

@@ -64,9 +64,33 @@ _SYMMETRY = re.compile(
 )
 
 
+_ARBITRARY = re.compile(
+    r"(?i)\b(?:is|be) arbitrary\b|\ban arbitrary (?:square )?matri"
+    r"|not (?:necessarily )?symmetric|(?:non|a)-?symmetric|为任意(?:方阵|矩阵)|[非不]对称"
+)
+BESIDE = 400
+"""So many characters away words still speak of the matrices of a formula."""
+
+
 def speaks_of_symmetry(text: str) -> bool:
     """Whether a text speaks of matrices that are symmetric."""
     return bool(_SYMMETRY.search(text))
+
+
+def is_arbitrary(source: Source, part: Formula) -> bool:
+    """Whether the words beside a formula call its matrices arbitrary, and none symmetric."""
+    text = source.text
+    beside = text[max(0, part.start - BESIDE) : part.end + BESIDE]
+    plain = _ARBITRARY.sub("", beside)
+    return plain != beside and not speaks_of_symmetry(plain)
+
+
+_SQUASHING = {"softmax": re.compile(r"(?i)softmax"), "sigmoid": re.compile(r"(?i)sigmoid|logistic")}
+
+
+def spoken_functions(text: str) -> frozenset[str]:
+    """Returns which of softmax and sigmoid a text speaks of."""
+    return frozenset(name for name, words in _SQUASHING.items() if words.search(text))
 
 
 _RUN = re.compile(

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from reports.documents.conditions import braces
 from reports.documents.conventions import Conventions
 from reports.documents.grammar import Parser
 from reports.documents.macros import expanded
@@ -34,7 +35,7 @@ def statements(text: str, offset: int = 0, conventions: Conventions | None = Non
     """
     conventions = conventions or Conventions()
     try:
-        tokens = expanded(tokenize(text, offset), conventions.macros)
+        tokens = braces(expanded(tokenize(text, offset), conventions.macros))
         breaks = line_breaks(tokens, text, offset)
         parts = list(joined(split(tokens, breaks)))
     except NotRead as problem:

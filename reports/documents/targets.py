@@ -13,6 +13,7 @@ from reports.documents.tree import (
     Link,
     Node,
     Symbol,
+    Times,
     Words,
     names,
     rebuilt,
@@ -30,13 +31,26 @@ def target_of(node: Node | None, chain: Chain, environment: Environment) -> Deri
     if isinstance(node, Derivative):
         return node
     for link in chain.links[1:-1]:
-        if isinstance(link.node, Derivative):
-            return link.node
+        found = telescoped(link.node)
+        if found is link.node or (found and key_of(found.of) in environment.definitions):
+            return found
     if isinstance(node, Symbol):
         for definition in reversed(environment.definitions.get(node.key, [])):
             if isinstance(definition.tree, Derivative):
                 return definition.tree
     return None
+
+
+def telescoped(node: Node) -> Derivative | None:
+    """Returns ∂E/∂z for ∂E/∂a ∂a/∂z; None for what is no derivative."""
+    if isinstance(node, Derivative):
+        return node
+    if not isinstance(node, Times):
+        return None
+    left, right = telescoped(node.left), telescoped(node.right)
+    if left is None or right is None or key_of(left.wrt) != key_of(right.of):
+        return None
+    return None if key_of(right.of) is None else Derivative(node.span, left.of, right.wrt)
 
 
 def with_a_name(target: Derivative, environment: Environment) -> tuple[Derivative, Environment]:
@@ -47,6 +61,28 @@ def with_a_name(target: Derivative, environment: Environment) -> tuple[Derivativ
     own = Definition(target.of, environment.at, environment.section)
     definitions = {**environment.definitions, EXPRESSION: [own]}
     return replace(target, of=name), replace(environment, definitions=definitions)
+
+
+SMOOTH = ("softplus", "tanh", "sigmoid", "identity", "relu")
+"""What a function may be of which nothing is said."""
+
+
+def with_functions(chain: Chain, environment: Environment) -> Iterator[Environment]:
+    """Yields what is known, with each function that an activation g may be that nothing defines."""
+    known = environment.functions_named | environment.functions.keys() | {"sigma"}
+    trees = [d.tree for found in environment.definitions.values() for d in found]
+    trees += [link.node for link in chain.links]
+    called = {n.name for tree in trees for n in walk(tree) if isinstance(n, Call)}
+    open_ = frozenset(called & _LETTERS - known)
+    if not open_ or "sigma" in called:
+        yield environment
+        return
+    for activation in SMOOTH:
+        named = environment.functions_named | open_
+        yield replace(environment, functions_named=named, activations=(activation,))
+
+
+_LETTERS = frozenset(("f", "g", "phi", "psi"))
 
 
 def of_several_names(chains: Sequence[Chain]) -> frozenset[str]:

@@ -9,12 +9,36 @@ import numpy as np
 from reports.documents import values
 from reports.documents.dimensions import Dimensions, solutions
 from reports.documents.environment import Environment, key_of
-from reports.documents.indices import Definitions, instance, letters, named, whole
+from reports.documents.indices import (
+    Definitions,
+    bindings,
+    instance,
+    letters,
+    named,
+    unbound,
+    whole,
+)
 from reports.documents.model import Model
-from reports.documents.points import Draw, is_by_entries, is_parameter, may_be_a_number
+from reports.documents.points import (
+    COUNTS,
+    Draw,
+    has_kinks,
+    is_by_entries,
+    is_parameter,
+    may_be_a_number,
+)
 from reports.documents.readings import BENIGN, LOOSE, Reading
 from reports.documents.targets import EXPRESSION
-from reports.documents.tree import Cases, Derivative, Node, Number, Symbol, names, replaced, walk
+from reports.documents.tree import (
+    Cases,
+    Derivative,
+    Node,
+    Number,
+    Symbol,
+    names,
+    replaced,
+    walk,
+)
 from reports.documents.values import NotEvaluable, Quantity, ShapeClash, Undefined
 
 POINTS = 2
@@ -38,6 +62,8 @@ class Outcome:
         known_shapes: whether the shapes of all names are known.
         typed: whether they are known from how the names are used.
         clash: which shapes of the formula do not conform.
+        is_open: whether names that are usually computed have no definition: they may depend on what
+            the derivative is taken by.
     """
 
     passes: bool
@@ -48,6 +74,7 @@ class Outcome:
     known_shapes: bool = True
     typed: bool = False
     clash: str = ""
+    is_open: bool = False
 
 
 class Trial:
@@ -59,12 +86,17 @@ class Trial:
         formula: Node,
         definitions: Definitions,
         environment: Environment,
+        *,
+        signed: bool = True,
     ) -> None:
         self._target, self._formula = target, formula
         self._definitions, self._environment = definitions, environment
-        self._bounds = _assignments(target, formula)
+        own = definitions.trees.get(key_of(target.of) or "")
+        self._free = () if own is None or _running(target.of) else unbound(own)
+        self._bounds = _assignments(target, formula, self._free)
         self._points: dict[tuple[int, int], list[Point]] = {}
         self._dimensions = dimensions_of(target, formula, definitions, environment)
+        self._has_kinks = signed and has_kinks((formula, *definitions.values()))
 
     def outcome(self, formula: Node) -> Outcome | None:
         """Returns whether a formula is the derivative; None: it cannot be decided."""
@@ -133,28 +165,43 @@ class Trial:
                 return False
         return bool(self._bounds)
 
+    def _definitions_at(self, bound: dict[str, int]) -> Definitions:
+        """Returns the definitions with a number for the class in L = −log p_c."""
+        key = key_of(self._target.of)
+        if not self._free or key is None:
+            return self._definitions
+        own = instance(self._definitions[key], {letter: bound[letter] for letter in self._free})
+        return Definitions({**self._definitions.trees, key: own})
+
     def _at(self, number: int, seed: int) -> Iterator["Point"]:
         """Yields the ways to take the derivative at a point, those once taken kept."""
         known = self._points.setdefault((number, seed), [])
         yield from known
         if known:
             return
-        bound = self._bounds[number]
-        target = instance(self._target, bound)
+        for signed in (True, False) if seed and self._has_kinks else (False,):
+            for point in self._taken(self._bounds[number], seed, signed=signed):
+                known.append(point)
+                yield point
+            if known:
+                return
+
+    def _taken(self, bound: dict[str, int], seed: int, *, signed: bool) -> Iterator["Point"]:
+        target, definitions = instance(self._target, bound), self._definitions_at(bound)
         for partly in (False, True):
             for dimensions in self._dimensions or (None,):
                 for reading in STRICT if dimensions else (*BENIGN, LOOSE):
                     draw = Draw(
-                        self._definitions,
+                        definitions,
                         self._formula,
                         self._environment,
                         seed,
                         frozenset(bound),
                         dimensions=dimensions,
+                        signed=signed,
                     )
-                    point = _point(target, draw, self._definitions, reading, partly=partly)
+                    point = _point(target, draw, definitions, reading, partly=partly)
                     if point is not None:
-                        known.append(point)
                         yield point
                     if not draw.has_arrays or (point is not None and point.by_entries):
                         break
@@ -202,8 +249,20 @@ def dimensions_of(
         for known in (environment.kind, plainly):
             found = solutions([*equations, *claimed], known, also)
             if found:
-                return found if any(d.has_arrays for d in found) else []
+                counted = [other for d in found for other in _counted(d)]
+                return counted if any(d.has_arrays for d in found) else []
     return []
+
+
+def _counted(dimensions: Dimensions) -> Iterator[Dimensions]:
+    """Yields a solution with each of its lengths for what is counted without bounding a sum."""
+    open_ = [key for key, shape in dimensions.shapes.items() if key in COUNTS and not shape]
+    open_ = [key for key in open_ if key not in dimensions.counts]
+    lengths = sorted({n for shape in dimensions.shapes.values() for n in shape if n > 1})
+    if not open_ or not lengths:
+        yield dimensions
+    for length in lengths if open_ else ():
+        yield replace(dimensions, counts={**dimensions.counts, **dict.fromkeys(open_, length)})
 
 
 def _equations(node: Node, definitions: Definitions) -> Iterator[tuple[Node, Node]]:
@@ -228,19 +287,22 @@ def _best(formula: Node, points: Iterator[Point]) -> Outcome | None:
     found: Outcome | None = None
     for point in points:
         now = _judged(formula, point)
-        if now is not None and (found is None or now.passes):
+        if now is not None and (found is None or now.passes or (found.is_open > now.is_open)):
             found = now
         if found is not None and found.passes:
             break
     return found
 
 
-def _assignments(target: Derivative, formula: Node) -> list[dict[str, int]]:
+def _assignments(
+    target: Derivative, formula: Node, more: Sequence[str] = ()
+) -> list[dict[str, int]]:
     """Returns what the running letters of a derivative stand for: different numbers each.
 
     Where the formula tells equal indices from others, equal ones are tried too.
     """
     free = [*dict.fromkeys(c for n in (target.of, target.wrt) for c in _running(n))]
+    free = [*dict.fromkeys((*free, *more))]
     if not free:
         return [{}]
     if len(free) > MOST_LETTERS:
@@ -326,7 +388,7 @@ def _judged(formula: Node, point: Point) -> Outcome | None:
         clash = str(problem)
     except (NotEvaluable, Undefined, RecursionError):
         return None
-    if set(draw.values) - known:
+    if any(_is_used(k, formula, model) for k in set(draw.values) - known):
         return None  # the formula uses what the function does not
     shaped = not draw.guessed
     if claimed is not None and not (true.shape or claimed.shape or draw.has_arrays):
@@ -334,16 +396,24 @@ def _judged(formula: Node, point: Point) -> Outcome | None:
     shaped = shaped or (point.by_entries and is_by_entries((formula,), draw.arrays))
     own = {key, whole(named(key)).key}
     free = [k for k in draw.values if k not in own | draw.counts]
-    complete = shaped and all(is_parameter(k, explicit=point.is_explicit) for k in free)
+    complete = all(is_parameter(k, explicit=point.is_explicit) for k in free)
     agrees = claimed is not None and _agrees(claimed, true, is_jacobian=point.is_jacobian)
-    if not agrees and not complete:
+    if not agrees and not shaped:
         return None
     if clash and (not draw.is_typed or _has_jacobians(formula, model)):
         return None
     known_shapes = draw.is_typed or all(
         draw.environment.versions(named(k)) for k, q in draw.values.items() if q.shape
     )
-    return Outcome(agrees, claimed, true, model, point.target, known_shapes, draw.is_typed, clash)
+    typed, target = draw.is_typed, point.target
+    return Outcome(agrees, claimed, true, model, target, known_shapes, typed, clash, not complete)
+
+
+def _is_used(key: str, formula: Node, model: Model) -> bool:
+    """Whether a name stands in a formula: how long an array is may be asked of others too."""
+    used = (n for tree in model.trees(formula) for n in walk(tree) if isinstance(n, Symbol))
+    own = named(key)
+    return any(n.key == key or bindings(n, own) or whole(n).key == key for n in used)
 
 
 def _has_jacobians(formula: Node, model: Model) -> bool:

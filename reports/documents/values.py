@@ -374,14 +374,38 @@ def entry(array: Quantity, script: str) -> Quantity | None:
     >>> float(entry(quantity([4.0, 5.0]), "2").value)
     5.0
     """
-    at = positions(script, 1 if array.is_vector else 2)
-    extents = (array.value.size,) if array.is_vector else array.shape
+    place = _place(array, script)
+    if place is None:
+        return None
+    extents = _extents(array)
+    return quantity(array.value.reshape(extents)[place], array.bar.reshape(extents)[place])
+
+
+def with_entry(array: Quantity, script: str, value: Quantity) -> Quantity:
+    """Returns an array with another value for the entry that a script names; itself without one.
+
+    >>> with_entry(quantity([4.0, 5.0]), "2", quantity(6.0)).value.tolist()
+    [4.0, 6.0]
+    """
+    place = _place(array, script)
+    if place is None or value.shape:
+        return array
+    entries = array.value.reshape(_extents(array)).copy()
+    entries[place] = value.value
+    return Quantity(entries.reshape(array.shape), array.bar)
+
+
+def _extents(array: Quantity) -> tuple[int, ...]:
+    return (array.value.size,) if array.is_vector else array.shape
+
+
+def _place(array: Quantity, script: str) -> tuple[int, ...] | None:
+    at, extents = positions(script, 1 if array.is_vector else 2), _extents(array)
     if not array.shape or len(at) != len(extents):
         return None
     if not all(1 <= i <= n for i, n in zip(at, extents, strict=True)):
         return None
-    place = tuple(i - 1 for i in at)
-    return quantity(array.value.reshape(extents)[place], array.bar.reshape(extents)[place])
+    return tuple(i - 1 for i in at)
 
 
 def norm(a: Quantity, order: float) -> Quantity:

@@ -16,6 +16,7 @@ from reports.documents.code.finding import Finding
 from reports.documents.code.judging import Judged, judged
 from reports.documents.code.limits import FAILS, Budget, Exhausted, Missing, NotReadable
 from reports.documents.code.loops import loop_judged
+from reports.documents.code.partials import compared, partial_pairs
 from reports.documents.code.place import code_claim, place_of
 from reports.documents.code.plans import (
     class_plans,
@@ -185,6 +186,8 @@ def _of_function(
     if kind is None and not ways and gives and not is_abstract(function):
         ways += [partial(judged, plan) for plan in function_plans(function, names, budget)]
         ways = ways or [lambda: None]
+    if kind is None:
+        ways += [partial(compared, pair) for pair in partial_pairs(function, names, budget)]
     if ways:
         yield Subject(function.node, function.name, ways, names, kind)
 
