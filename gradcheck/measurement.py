@@ -125,7 +125,8 @@ class Measurement:
         if not point or self.evaluator.bits <= LOW_BITS:
             return
         gradients, own = self.audited.gradients, self.evaluator
-        self.fine = fineness(own, self.base, self.weights, gradients, self.rng)
+        if not self.audited.is_noisy:  # what never stands still cannot be seen to do so
+            self.fine = fineness(own, self.base, self.weights, gradients, self.rng)
         coarsest = min((bits for bits in self.fine.values() if bits), default=own.bits)
         if coarsest < own.bits:
             rounded = max(own.rounded, 2.0 ** (1 - coarsest))

@@ -11,6 +11,10 @@ import numpy as np
 
 from gradcheck.backends.base import Precision
 from gradcheck.backends.numpy_backend import overlap
+from gradcheck.errors import EvaluationError
+
+NO_DOUBLE = ("mps",)
+"""Devices without float64: what is computed in it is computed on the CPU."""
 
 
 class TorchBackend:
@@ -39,20 +43,23 @@ class TorchBackend:
         return x.detach().clone()
 
     def cast(self, x: Any, precision: str) -> Any:
+        if precision == "float64" and x.device.type in NO_DOUBLE:
+            raise EvaluationError(f"the device {x.device} has no float64")
         dtype = getattr(_torch(), precision)
         return x.detach().to(dtype.to_complex() if x.is_complex() else dtype, copy=True)
 
     def like(self, values: np.ndarray, x: Any) -> Any:
-        return self._given(values, x).to(x.dtype)
+        return self._given(values, x).to(x.dtype).to(x.device)
 
     def step(self, x: Any, t: float, v: np.ndarray) -> Any:
         direction = self._given(v, x)
-        return _torch().add(x.detach().to(direction.dtype), direction, alpha=t).to(x.dtype)
+        wide = x.detach().to(direction.device).to(direction.dtype)
+        return _torch().add(wide, direction, alpha=t).to(x.dtype).to(x.device)
 
     def values(self, x: Any) -> np.ndarray:
         torch = _torch()
         tensor = torch.view_as_real(x.resolve_conj()) if x.is_complex() else x
-        return tensor.to(torch.float64).numpy(force=True)
+        return tensor.to(_computes_wide(x)).to(torch.float64).numpy(force=True)
 
     def same(self, x: Any, y: Any) -> bool:
         if x.shape != y.shape or x.dtype != y.dtype or x.layout is not y.layout:
@@ -89,12 +96,17 @@ class TorchBackend:
         yield "every second element of a wider tensor", wide[..., ::2]
 
     def _given(self, values: np.ndarray, x: Any) -> Any:
-        """Returns coordinates as a float64 (or complex128) tensor on the device of x."""
+        """Returns coordinates as a float64 (or complex128) tensor, on the device of x if it can."""
         torch = _torch()
         tensor = torch.from_numpy(np.asarray(values, order="C"))
         # Not view_as_complex: it refuses what has no entries.
         tensor = torch.complex(tensor[..., 0], tensor[..., 1]) if x.is_complex() else tensor
-        return tensor.to(x.device)
+        return tensor.to(_computes_wide(x))
+
+
+def _computes_wide(x: Any) -> Any:
+    """Returns the device on which float64 takes the place of a tensor's own precision."""
+    return "cpu" if x.device.type in NO_DOUBLE else x.device
 
 
 def _is_strided(x: Any) -> bool:

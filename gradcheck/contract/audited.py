@@ -14,6 +14,8 @@ from gradcheck.scales import scale
 from gradcheck.subject import Point, copied
 from gradcheck.verdict import Finding
 
+NOISY = "noisy"
+
 REPEAT_ULPS = 2.0**16
 SAME_ULPS, DOUBLE = 2.0**9, 2.0**-40
 """Two runs of a parallel sum differ by rounding (by fewer ulps of fewer digits); a race, or a stale
@@ -62,6 +64,11 @@ class Audit:
     def point(self) -> Point:
         """The primals, in their own dtypes."""
         return self.evaluator.subject.point
+
+    @property
+    def is_noisy(self) -> bool:
+        """Whether each evaluation rounds in another way."""
+        return any(finding.kind == NOISY for finding in self.findings)
 
     def y_bar(self, cotangent: Direction) -> dict[str, Any]:
         """Returns a cotangent as arrays of the kind of the outputs."""

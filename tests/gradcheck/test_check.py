@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gradcheck
@@ -192,6 +192,33 @@ def test_a_random_function_is_undecided_and_says_why():
     verdict = gradcheck.check(lambda x: x * (noise.random(3) < 0.5), x, vjp=lambda u, x: u, seed=0)
     errors = [f.kind for f in verdict.findings if f.severity == "error"]
     assert errors == ["forward_nondeterministic"]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(5, 3000))
+@settings(max_examples=10)
+def test_sums_in_no_fixed_order_are_rounding_and_right_or_wrong_all_the_same(dtype, seed, n):
+    order = np.random.default_rng(seed)
+    bins = np.arange(n) % 3
+
+    def summed(x):
+        places, y = order.permutation(n), np.zeros(3, dtype)
+        np.add.at(y, bins[places], np.sin(x)[places])
+        return y
+
+    def right(u, x):
+        return u[bins] * np.cos(x)
+
+    def wrong(u, x):
+        x_bar = right(u, x)
+        x_bar[::2] *= -1
+        return x_bar
+
+    x = np.random.default_rng(seed).normal(size=n).astype(dtype)
+    verdict = gradcheck.check(summed, x, vjp=right, seed=seed)
+    assert verdict.status == "pass", str(verdict)
+    assert {f.kind for f in verdict.findings} <= {"noisy"}, str(verdict)
+    assert gradcheck.check(summed, x, vjp=wrong, seed=seed).status == "fail"
 
 
 def test_a_random_pullback_is_found():

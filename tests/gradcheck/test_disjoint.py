@@ -45,6 +45,19 @@ def test_what_shares_no_output_is_certified_and_nothing_else(name, seed):
     assert (groups.count if groups else None) == count
 
 
+@pytest.mark.parametrize("to", [1, 4])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_way_from_one_row_to_another_that_is_open_on_one_side_is_seen(to, sign):
+    def f(x):
+        y = x.copy()
+        y[to] += np.maximum(sign * x[3], 0)
+        return y
+
+    x = np.zeros((6, 4))
+    assert groups_of(*line_of(np.copy, x, x)) is not None
+    assert groups_of(*line_of(f, x, x)) is None
+
+
 @given(seed=SEEDS)
 def test_slopes_are_those_of_each_entry(seed):
     rng = np.random.default_rng(seed)
