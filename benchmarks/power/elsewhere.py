@@ -59,12 +59,15 @@ class Elsewhere:
             told: the words.
             expected: whether the kind is that of the bug: then it may be at other places.
         """
-        for other in range(POINTS):
-            for m in self._measured(other):
-                said = _holds(self.case, self._inputs(other), m, primal, kind, told, expected)
-                if said is not None:
-                    return said
-        return None
+        try:
+            said = (
+                _holds(self.case, self._inputs(other), m, primal, kind, told, expected)
+                for other in range(POINTS)
+                for m in self._measured(other)
+            )
+            return next((one for one in said if one is not None), None)
+        finally:  # inputs draw a module's parameters, too
+            self.case.inputs(seed_of(self.case, self.seed), self.dtype)
 
     def _seed(self, other: int) -> int:
         return seed_of(self.case, self.seed + 1000 * (other + 1))
