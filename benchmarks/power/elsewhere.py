@@ -43,11 +43,19 @@ BOUND = re.compile(r"\b(above|below) \S+")
 
 @dataclass(frozen=True, eq=False)
 class Elsewhere:
-    """A bug, and other points of it."""
+    """A bug, and other points of it.
+
+    Attributes:
+        case: the bug.
+        dtype: the precision of the other points.
+        seed: of the first point.
+        given: the precision of that one.
+    """
 
     case: Case
     dtype: str
     seed: int
+    given: str
     _known: dict[int, list[Measurement]] = field(default_factory=dict)
 
     def holds(self, primal: str, kind: str, told: str, expected: bool) -> bool | None:
@@ -67,7 +75,7 @@ class Elsewhere:
             )
             return next((one for one in said if one is not None), None)
         finally:  # inputs draw a module's parameters, too
-            self.case.inputs(seed_of(self.case, self.seed), self.dtype)
+            self.case.inputs(seed_of(self.case, self.seed), self.given)
 
     def _seed(self, other: int) -> int:
         return seed_of(self.case, self.seed + 1000 * (other + 1))
@@ -198,7 +206,8 @@ def exactly(case: Case, inputs: Arrays, primal: str, g: Any, evidence: Evidence)
     if found is None or found[1].shape != evidence.shape:
         return None
     claimed, true = found
-    size = np.maximum(np.abs(true), np.sqrt(np.mean(np.square(true))))
+    own = np.maximum(np.abs(true), np.abs(claimed))
+    size = np.maximum(own, np.sqrt(np.mean(np.square(own))))
     return replace(
         evidence,
         claimed=claimed,

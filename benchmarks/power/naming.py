@@ -117,7 +117,9 @@ def naming(case: Case, dtype: str, seed: int = 0) -> Naming:
         with np.errstate(all="ignore"), limited(SECONDS):
             verdict, asked = _listened(case, inputs, seed_of(case, seed) ^ OTHER)
         with np.errstate(all="ignore"), limited(POINTS * SECONDS):
-            return _judged(case, inputs, verdict, asked, Elsewhere(case, own, seed))
+            # What is said is of the formula: where that works in float64 it is asked so.
+            wide = case.dtype if dtype == "float32" else own
+            return _judged(case, inputs, verdict, asked, Elsewhere(case, wide, seed, own))
     except TookTooLong:
         return Naming(case.name, False, False, ())
 

@@ -60,7 +60,7 @@ def test_what_is_told_is_so_at_another_point(name, kind):
 
 def test_what_is_so_at_one_point_alone_is_wrong():
     told = "the claim is 7.83 times the true gradient in every entry"
-    case = Elsewhere(BY_NAME["log_determinant/determinant"], "float64", 0)
+    case = Elsewhere(BY_NAME["log_determinant/determinant"], "float64", 0, "float64")
     assert case.holds("A", "constant factor", told, expected=False) is False
 
 
@@ -69,7 +69,9 @@ def test_another_step_is_not_taken_for_the_one_that_was_told():
     told = next(a for a in naming(case, "float64").named if a.primal == "x")
     assert told.grade == "right" and told.holds
     others = told.words.replace("is left out", "is -1 times what it should be")
-    assert not Elsewhere(case, "float64", 0).holds("x", told.kind, others, expected=False)
+    assert not Elsewhere(case, "float64", 0, "float64").holds(
+        "x", told.kind, others, expected=False
+    )
 
 
 def test_rates_and_calibration_count():

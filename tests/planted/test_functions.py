@@ -14,14 +14,14 @@ class Cube(torch.autograd.Function):
         return x**3
 
     @staticmethod
-    def backward(ctx, y_bar):
+    def backward(ctx, y_bar):  # pyright: ignore
         (x,) = ctx.saved_tensors
         return y_bar * 3 * x**2
 
 
 class WrongCube(Cube):
     @staticmethod
-    def backward(ctx, y_bar):
+    def backward(ctx, y_bar):  # pyright: ignore
         (x,) = ctx.saved_tensors
         return y_bar * 3 * x
 
@@ -36,7 +36,7 @@ class WrongScale(torch.autograd.Function):
         ctx.save_for_backward(*inputs)
 
     @staticmethod
-    def backward(ctx, y_bar):
+    def backward(ctx, y_bar):  # pyright: ignore
         x, scale = ctx.saved_tensors
         return y_bar * scale, (y_bar * x).mean(0)
 
