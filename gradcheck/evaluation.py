@@ -40,6 +40,11 @@ def precision_floor(eps: float) -> float:
     return eps**0.5 if eps < 2.0**-40 else 2.0 ** min(-3.0, np.log2(eps) + 7)
 
 
+HASH, LEAST_HASHED = np.uint64(0x9E3779B97F4A7C15), 20
+"""An odd number whose product has its high bits spread evenly (Fibonacci), and bits that are kept
+at least."""
+
+
 @dataclass
 class Meter:
     """Counts what a check costs.
@@ -137,6 +142,21 @@ class Evaluator:
     def floor_of(self, names: Iterable[str]) -> float:
         """Returns the relative error of a claim for some primals that is rounding, no mistake."""
         return max(precision_floor(self.eps_of(names)), 2 * self.rounded)
+
+    @cached_property
+    def fellows(self) -> np.ndarray:
+        """For each entry of all primals the first one that is equal to it.
+
+        Equal entries are known by a hash of their bits: to sort ten million takes half a minute.
+        Some unequal ones have a fellow as well, which does no harm to a jitter.
+        """
+        flat = np.concatenate([backends.of(x).values(x).ravel() for x in self.point.values()])
+        bits = max(LEAST_HASHED, int(flat.size).bit_length() + 1)
+        known = (flat.astype(np.float64) + 0.0).view(np.uint64)  # -0.0 is 0.0
+        keys = (known * HASH >> np.uint64(64 - bits)).astype(np.intp)
+        first = np.zeros(2**bits, np.intp)
+        first[keys[::-1]] = np.arange(flat.size)[::-1]
+        return first[keys]
 
     @cached_property
     def claim_eps(self) -> float:

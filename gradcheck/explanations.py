@@ -30,6 +30,9 @@ from gradcheck.verdict import Finding
 WHOLE = ("sign", "known factor", "constant factor", "nearly right", "zero")
 """Kinds that say the same of the whole gradient: no step says more."""
 
+FREE = ("constant factor", VAGUE)
+"""But for a number that nobody writes: what has it may be a step."""
+
 PATTERNS_TRIED = 3
 """Where a sample was drawn, so many patterns are tried for all that is wrong."""
 
@@ -83,7 +86,7 @@ def explained(
 
 def _is_open(diagnosis: Diagnosis) -> bool:
     """Whether a diagnosis leaves open what was done."""
-    if diagnosis.kind in WHOLE:
+    if diagnosis.kind in WHOLE and (diagnosis.kind, diagnosis.confidence) != FREE:
         return False
     return diagnosis.kind == UNKNOWN or diagnosis.confidence <= VAGUE
 
@@ -117,12 +120,12 @@ def _told(
     if m.evaluator_of((finding.primal,)).stepped and not np.any(found.true[found.wrong]):
         message = f"{finding.message}: {STRAIGHT_THROUGH}"
         return replace(finding, kind="straight_through", message=message)
-    evidence = _evidence(m, found, k, located, wrong)
+    evidence = evidence_of(m, found, k, located, wrong)
     whole = _completed(m, found, k, evidence) if found.drawn else None
     if whole is not None:
         found, x = whole, m.audited.evaluator.subject.point[found.primal]
         finding = located_finding(found, x, missing=finding.kind == "missing")
-        evidence = _evidence(m, found, k, located, wrong)
+        evidence = evidence_of(m, found, k, located, wrong)
     on_kinks = bool(found.kinked[found.wrong].all())
     diagnosis = _outside(evidence) if on_kinks else diagnosed(_off_kinks(evidence, found))
     return Told(finding, found, k, evidence, diagnosis)
@@ -147,7 +150,7 @@ def _worded(told: Told) -> Finding:
     )
 
 
-def _evidence(
+def evidence_of(
     m: Measurement,
     found: Located,
     k: int,

@@ -76,7 +76,7 @@ def jittered(
             steps += steps >= 0
             shifts[name] = evaluator.reaches[name] * backends.of(x).precision(x).eps * steps
     if alike:
-        shifts = _alike(evaluator, shifts)
+        shifts = _shared(shifts, evaluator.fellows)
     moved, displacement = dict(evaluator.point), {}
     for name, shift in shifts.items():
         x = evaluator.point[name]
@@ -91,18 +91,15 @@ def scaled(evaluator: Evaluator, by: float, rng: np.random.Generator) -> dict[st
     for name, x in evaluator.point.items():
         values = backends.of(x).values(x)
         shifts[name] = by * values * rng.uniform(-1.0, 1.0, values.shape)
-    shifts = _alike(evaluator, shifts)
+    shifts = _shared(shifts, evaluator.fellows)
     return {n: backends.of(x).step(x, 1.0, shifts[n]) for n, x in evaluator.point.items()}
 
 
-def _alike(evaluator: Evaluator, shifts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Returns shifts of which each entry has that of the first one that is equal to it."""
-    point, names = evaluator.point, list(shifts)
-    values = np.concatenate([backends.of(point[n]).values(point[n]).ravel() for n in names])
-    flat = np.concatenate([shifts[n].ravel() for n in names])
-    _, first, same = np.unique(values, return_index=True, return_inverse=True)
-    parts = np.split(flat[first][same.ravel()], np.cumsum([shifts[n].size for n in names])[:-1])
-    return {n: part.reshape(shifts[n].shape) for n, part in zip(names, parts, strict=True)}
+def _shared(shifts: dict[str, np.ndarray], alike: np.ndarray) -> dict[str, np.ndarray]:
+    """Returns shifts of which each entry has that of its fellow."""
+    flat = np.concatenate([shift.ravel() for shift in shifts.values()])[alike]
+    parts = np.split(flat, np.cumsum([shift.size for shift in shifts.values()])[:-1])
+    return {n: p.reshape(shifts[n].shape) for n, p in zip(shifts, parts, strict=True)}
 
 
 def function_noise(

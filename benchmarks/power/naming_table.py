@@ -37,6 +37,7 @@ def rates(namings: Sequence[Naming]) -> dict[str, tuple[int, int]]:
     found = [n for n in namings if n.found]
     accused = [a for n in found for a in n.named if a.accused]
     places = [a for a in accused if a.kind != "not_finite"]
+    asked = [a for a in accused if a.holds is not None]
     kinds = [grade(n) for n in found if has_kind(n)]
     sure = [n for n in found if any(a.grade == "wrong" and a.is_confident for a in n.named)]
     return {
@@ -48,6 +49,7 @@ def rates(namings: Sequence[Naming]) -> dict[str, tuple[int, int]]:
         "right or acceptable": (kinds.count("right") + kinds.count("acceptable"), len(kinds)),
         "unknown": (kinds.count("unknown"), len(kinds)),
         "wrong": (kinds.count("wrong"), len(kinds)),
+        "asked again": (sum(bool(a.holds) for a in asked), len(asked)),
         "confident and wrong": (len(sure), len(found)),
     }
 
@@ -136,11 +138,14 @@ def naming_page(
         "Written by `python -m benchmarks.power --only diagnosis --write`; not by hand.",
         f"{len(first)} planted bugs, each against its right twin. *Exact indices*: the entries "
         "that are named are those where the claim differs from the twin's gradient (at kinks: from "
-        "all gradients around), no more and no fewer. *Kind right*: the one that the bug's tag "
-        "expects (`benchmarks/power/kinds.py`). *Acceptable*: another, which cannot be told apart "
-        "on these data: with the twin's exact gradient in place of the measured one it still "
-        "explains every entry of the claim. A bug that spoils several primals is graded by the "
-        f"best of them, and as wrong where one is wrong. *Confident*: {CONFIDENT:g} and more. "
+        "all gradients around), no more and no fewer. *Kind right*: one whose sentence alone tells "
+        "a reader of the bug's tag that it is this mistake (`benchmarks/power/kinds.py`), and that "
+        "explains the claim at another point, too. *Acceptable*: another, whose very sentence "
+        "explains the claim at another point through another cotangent, with the twin's gradient "
+        "for the truth (of a step: with that step changed). *Asked again*: the kinds that can be "
+        "asked so, and how many hold; what does not is wrong. A bug that spoils several primals is "
+        f"graded by the best of them, and as wrong where one is wrong. *Confident*: {CONFIDENT:g} "
+        "and more. "
         "Rates of kinds are of the bugs whose kind the table has.",
         rates_table(by_dtype),
         "## Confidence",

@@ -98,7 +98,7 @@ def torch_subject(
     title = name or _title(thing)
     if is_module(thing):
         return of_call(_module_call(thing, args, wrt, title), wrt, title)
-    signature = _signature(thing)
+    signature = signature_of(thing)
     chosen, notes = _requiring(signature, args, wrt)
     primals = primals_of(signature, args, chosen)
     if _is_rule(thing, primals, title):
@@ -349,7 +349,7 @@ def _title(thing: Any) -> str:
     return name_of(thing)
 
 
-def _signature(thing: Any) -> Callable[..., Any]:
+def signature_of(thing: Any) -> Callable[..., Any]:
     """Returns a callable whose parameters are those of the thing: of a Function, its forward's."""
     owner = getattr(thing, "__self__", None)
     if not (inspect.isclass(owner) and getattr(thing, "__name__", "") == "apply"):

@@ -11,7 +11,7 @@ from gradcheck.diagnosis.engine import UNKNOWN as UNKNOWN
 from gradcheck.diagnosis.engine import Diagnosis as Diagnosis
 from gradcheck.diagnosis.engine import Repair as Repair
 from gradcheck.diagnosis.engine import diagnosed as diagnosed
-from gradcheck.diagnosis.engine import explains as explains
+from gradcheck.diagnosis.engine import sentences as sentences
 from gradcheck.diagnosis.evidence import Evidence as Evidence
 from gradcheck.diagnosis.patterns import described as described
 from gradcheck.diagnosis.patterns import patterns as patterns

@@ -138,16 +138,14 @@ def diagnosed(evidence: Evidence) -> Diagnosis:
     return told
 
 
-def explains(kind: str, evidence: Evidence) -> bool:
-    """Whether some hypothesis of a kind explains every entry of the claim."""
+def sentences(kind: str, evidence: Evidence) -> Iterator[str]:
+    """Yields what the hypotheses of a kind say that explain every entry of the claim."""
     with np.errstate(all="ignore"):
         evidence = evidence if evidence.claimed.ndim else _upright(evidence)
-        return any(
-            fits(evidence, candidate)
-            for row in _rows(evidence)
-            if row.name == kind
-            for candidate in _candidates(row, evidence)
-        )
+        for row in (row for row in _rows(evidence) if row.name == kind):
+            for candidate in _candidates(row, evidence):
+                if fits(evidence, candidate):
+                    yield _sentence(evidence, row, candidate)
 
 
 def _rows(evidence: Evidence) -> tuple[Row, ...]:
@@ -189,26 +187,33 @@ def _told(
     evidence: Evidence, best: tuple[Row, Candidate, float], share: Mapping[str, float]
 ) -> Diagnosis:
     row, candidate, bits = best
-    words = {"primal": evidence.primal, "through": evidence.through, **candidate.parameters}
-    if "axis" in words:
-        words["axis_name"] = evidence.axis(words["axis"])
+    words = _words(evidence, candidate)
     z = candidate.z[np.isfinite(candidate.z)]
     undo = candidate.undo
     others = {n: s for n, s in share.items() if n not in (row.name, UNKNOWN)}
-    alone = f"seen through each entry of {evidence.through} alone, " if evidence.split else ""
     alone_too = f"in the gradient of each entry of {evidence.through}, " if evidence.split else ""
     return Diagnosis(
         kind=row.name,
-        sentence=alone + row.sentence.format(**words),
+        sentence=_sentence(evidence, row, candidate),
         usual_cause=row.cause.format(**words),
         parameters=dict(candidate.parameters),
         repair=Repair(f"{alone_too}{row.repair.format(**words)}", undo and _shaped(undo)),
         where=described(evidence),
         bits=float(bits),
         chi2=float(z @ z) / max(1, z.size - candidate.free),
-        confidence=min(share[row.name], row.surest),
+        confidence=min(share[row.name], row.surest, candidate.surest),
         alternatives=tuple(sorted(others.items(), key=lambda kind: -kind[1])[:4]),
     )
+
+
+def _words(evidence: Evidence, candidate: Candidate) -> dict[str, Any]:
+    words = {"primal": evidence.primal, "through": evidence.through, **candidate.parameters}
+    return words | ({"axis_name": evidence.axis(words["axis"])} if "axis" in words else {})
+
+
+def _sentence(evidence: Evidence, row: Row, candidate: Candidate) -> str:
+    alone = f"seen through each entry of {evidence.through} alone, " if evidence.split else ""
+    return alone + row.sentence.format(**_words(evidence, candidate))
 
 
 def _untold(evidence: Evidence, share: Mapping[str, float]) -> Diagnosis:

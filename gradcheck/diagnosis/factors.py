@@ -10,6 +10,7 @@ import numpy as np
 
 from gradcheck.diagnosis.evidence import Array, Evidence
 from gradcheck.diagnosis.scoring import (
+    SUREST,
     VAGUE,
     Candidate,
     Row,
@@ -50,6 +51,12 @@ NEAT_WITHIN = 1e-9
 NEAT_BITS = 14.0
 """A number of two digits is one that people write: 1.5, 0.044, 1e-4."""
 
+KNOWN_TO = ((1, 0.05), (0, 0.5))
+"""Digits after the first, and the half of a digit that they leave open at most."""
+
+KNOWN_BY = 4.0
+"""A number is known by so many standard deviations."""
+
 DIGITS = 12
 """A repair's numbers have so many digits: fewer would not pass."""
 
@@ -69,6 +76,18 @@ _KNOWN: WeakKeyDictionary[Evidence, tuple[Known, ...]] = WeakKeyDictionary()
 def exactly(value: float) -> str:
     """Returns a number with the digits that a repair needs."""
     return f"{value:.{DIGITS}g}"
+
+
+def measured(value: float, sigma: float) -> float:
+    """Returns a number with the digits that are known of it, at most two; 0 where none is.
+
+    >>> measured(1.04e-5, 1e-9), measured(1.04e-5, 6e-7), measured(1.04e-5, 5e-6)
+    (1e-05, 1e-05, 0.0)
+    """
+    for digits, share in KNOWN_TO:
+        if KNOWN_BY * sigma <= share * abs(value):
+            return float(f"{value:.{digits}e}")
+    return 0.0
 
 
 def scaling(factor: float) -> tuple[str, Undo]:
@@ -227,9 +246,11 @@ def _factor(evidence: Evidence, *, named: bool) -> Iterator[Candidate]:
         return
     factor = float(np.copysign(known.value, g))
     text, undo = scaling(factor)
+    # A number that nobody writes may be another one at another point.
+    surest = VAGUE if bits > NEAT_BITS and not known.words else SUREST
     yield undone(
         evidence, evidence.c / factor, bits=bits, free=1, undo=undo, factor=factor,
-        inverse=1 / factor, repair=text, everywhere=_everywhere(evidence),
+        inverse=1 / factor, repair=text, everywhere=_everywhere(evidence), surest=surest,
         words=known.words + (" and the sign is wrong" if factor < 0 else ""),
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 
 from gradcheck.diagnosis.evidence import FLOOR, Array, Evidence
-from gradcheck.diagnosis.factors import NEAT_BITS, exactly
+from gradcheck.diagnosis.factors import KNOWN_BY, NEAT_BITS, exactly, measured
 from gradcheck.diagnosis.scoring import Candidate, Row, done, real_bits, undone
 from gradcheck.verdict import number
 
@@ -15,6 +15,8 @@ SIGNS = 6
 
 UNLIKE = 1e-2
 """And these must differ."""
+
+SMALL = "a small constant (none of its digits can be measured here)"
 
 
 def _absolute(evidence: Evidence) -> Iterator[Candidate]:
@@ -52,13 +54,16 @@ def _stabilised(evidence: Evidence) -> Iterator[Candidate]:
         if not np.isfinite(d).all() or not np.isfinite(noise).all():
             continue
         epsilon = float(np.sum(d / noise**2) / np.sum(noise**-2.0))
-        neat = float(f"{epsilon:.1e}")
         sigma = float(np.sum(noise**-2.0)) ** -0.5
-        is_neat = neat != 0 and abs(neat - epsilon) <= max(4 * sigma, 1e-9 * abs(neat))
+        neat = measured(epsilon, sigma)
+        is_neat = neat != 0 and abs(neat - epsilon) <= max(KNOWN_BY * sigma, 1e-9 * abs(neat))
         epsilon = neat if is_neat else float(exactly(epsilon))
+        by, exact = (number(abs(epsilon), 4), exactly(abs(epsilon))) if neat else (SMALL, "it")
         yield undone(
             evidence, _without(evidence.c, u, epsilon, power), free=int(not is_neat),
-            epsilon=epsilon, exactly=exactly(epsilon), what="" if power == 1 else ", squared,",
+            epsilon=epsilon, by=by, size="large" if epsilon > 0 else "small",
+            repair=f"take {exact} off" if epsilon > 0 else f"add {exact} to",
+            what="" if power == 1 else ", squared,",
             bits=NEAT_BITS if is_neat else 6 + real_bits(epsilon, sigma),
             undo=lambda c, q=q, e=epsilon, p=power: _without(c, q, e, p),
         )  # fmt: skip
@@ -204,9 +209,9 @@ ROWS = (
     ),
     Row(
         "epsilon",
-        "the claim's denominator{what} is {epsilon:.4g} too large",
+        "the claim's denominator{what} is {by} too {size}",
         "an epsilon in the denominator that only one of forward and backward has",
-        "take {exactly} off its denominator{what} (use the same epsilon in both)",
+        "{repair} its denominator{what} (use the same epsilon in both)",
         _stabilised,
     ),
     Row(

@@ -10,6 +10,9 @@ from gradcheck.diagnosis.factors import NEAT_BITS, fitted, recognised, scaling
 from gradcheck.diagnosis.patterns import Pattern, patterns
 from gradcheck.diagnosis.scoring import VAGUE, Candidate, Row, Undo, choice_bits, done, undone
 
+NEARLY_ALL = 0.9
+"""Where a mask is missing, hardly an entry that it hides is zero."""
+
 
 def subsets(evidence: Evidence) -> Iterator[Pattern]:
     """Yields the patterns, and the wrong entries as they are: no pattern at all."""
@@ -18,7 +21,7 @@ def subsets(evidence: Evidence) -> Iterator[Pattern]:
     if k < n:
         words = f"{int(evidence.wrong.sum())} scattered entries of {int(evidence.seen.sum())}"
         bits = 4 + choice_bits(n, k) + float(np.log2(n))
-        yield Pattern(words, bits, evidence.w, lambda: evidence.wrong)
+        yield Pattern(words, bits, evidence.w, lambda: evidence.wrong, VAGUE)
 
 
 def _zeroed(evidence: Evidence) -> Iterator[Candidate]:
@@ -26,7 +29,15 @@ def _zeroed(evidence: Evidence) -> Iterator[Candidate]:
         return
     for pattern in subsets(evidence):
         h = np.where(pattern.at, 0.0, evidence.t)
-        yield done(evidence, h, ~pattern.at, bits=pattern.bits, where=pattern.words, enough=1)
+        yield done(
+            evidence,
+            h,
+            ~pattern.at,
+            bits=pattern.bits,
+            where=pattern.words,
+            enough=1,
+            surest=pattern.surest,
+        )
 
 
 def _unmasked(evidence: Evidence) -> Iterator[Candidate]:
@@ -34,9 +45,12 @@ def _unmasked(evidence: Evidence) -> Iterator[Candidate]:
     if np.any(np.abs(evidence.t[evidence.w]) > 6 * evidence.s[evidence.w]):
         return
     for pattern in subsets(evidence):
+        if np.mean(evidence.c[pattern.at] != 0) < NEARLY_ALL:
+            continue
         yield undone(
             evidence, np.where(pattern.at, 0.0, evidence.c), bits=pattern.bits,
             undo=_within(pattern, lambda c: 0.0 * c), where=pattern.words, enough=1,
+            surest=pattern.surest,
         )  # fmt: skip
 
 
@@ -52,7 +66,7 @@ def _scaled(evidence: Evidence) -> Iterator[Candidate]:
             evidence, np.where(pattern.at, evidence.c / factor, evidence.c),
             bits=pattern.bits + bits, free=1, tells=_solid(evidence),
             undo=_within(pattern, undo), factor=factor, inverse=1 / factor,
-            where=pattern.words, repair=text,
+            where=pattern.words, repair=text, surest=pattern.surest,
             words=known.words, enough=1 if bits <= NEAT_BITS else 2,
         )  # fmt: skip
 
@@ -62,7 +76,7 @@ def _negated(evidence: Evidence) -> Iterator[Candidate]:
         yield undone(
             evidence, np.where(pattern.at, -evidence.c, evidence.c), bits=pattern.bits,
             tells=_solid(evidence), undo=_within(pattern, np.negative), where=pattern.words,
-            enough=1,
+            enough=1, surest=pattern.surest,
         )  # fmt: skip
 
 
@@ -80,6 +94,7 @@ def _constant(evidence: Evidence) -> Iterator[Candidate]:
             yield done(
                 evidence, np.where(pattern.at, value * by, evidence.t), ~pattern.at,
                 bits=pattern.bits + 8, where=pattern.words, value=value, free=1,
+                surest=pattern.surest,
                 times="" if u is None else f" * {u.text}",
             )  # fmt: skip
 

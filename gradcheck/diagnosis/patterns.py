@@ -14,7 +14,7 @@ import numpy as np
 
 from gradcheck.diagnosis.evidence import Array, Evidence
 from gradcheck.diagnosis.expressions import fitting, one_hot
-from gradcheck.diagnosis.scoring import choice_bits
+from gradcheck.diagnosis.scoring import SUREST, VAGUE, choice_bits
 from gradcheck.verdict import number
 
 MOSTLY = 0.5
@@ -33,12 +33,14 @@ class Pattern:
         bits: what it costs to name it.
         at: which of the sampled entries are in it.
         mask: all of them, computed when they are asked for; it broadcasts to the primal's shape.
+        surest: how surely they are a set of the code's: any entries can be listed.
     """
 
     words: str
     bits: float
     at: Array
     mask: Callable[[], Array]
+    surest: float = SUREST
 
 
 def patterns(evidence: Evidence) -> Iterator[Pattern]:
@@ -88,6 +90,9 @@ def _by_place(evidence: Evidence) -> Iterator[Pattern]:
             1 + ndim + sum(t[1] for b, t in zip(bound, told, strict=True) if b),
             at,
             lambda sets=sets: _product(sets),
+            VAGUE
+            if any(b and t[0].startswith("[") for b, t in zip(bound, told, strict=True))
+            else SUREST,
         )
 
 

@@ -5,8 +5,8 @@ zero, that of x / |x| is orthogonal to x. Where the statistic is taken for a con
 not so, and taking the mean, or the projection, off it gives the truth.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -14,8 +14,8 @@ import numpy as np
 
 from gradcheck.diagnosis.evidence import Array, Evidence
 from gradcheck.diagnosis.expressions import derived, fitting
-from gradcheck.diagnosis.factors import NEAT_BITS, slice_name
-from gradcheck.diagnosis.scoring import CONTENT, VAGUE, Candidate, Row, Undo, undone
+from gradcheck.diagnosis.factors import KNOWN_BY, NEAT_BITS, measured, slice_name
+from gradcheck.diagnosis.scoring import CONTENT, VAGUE, Candidate, Row, Undo, fits, undone
 from gradcheck.verdict import number
 
 MOST_AXES = 3
@@ -24,8 +24,21 @@ MOST_AXES = 3
 ROUNDING = 1e-12
 """What is known of ε at best."""
 
-UNSURE, NEAT_TO = 0.1, 1e-2
-"""An ε that is known no better is not looked at; one this near to a neat number is that number."""
+NEAT_TO = 1e-2
+"""An ε this near to a neat number is that number."""
+
+FORMS: Mapping[str, Callable[[Array, int], Array]] = {
+    "the mean of its squares": lambda square, count: np.full_like(square, count),
+    "the sum of its squares": lambda square, count: np.ones_like(square),
+    "the root of the mean of its squares": lambda square, count: np.sqrt(count * square),
+    "its norm": lambda square, count: np.sqrt(square),
+}
+"""Where an ε stands: (sum of the squares, their count) -> how much it adds to that sum."""
+
+SAME = (("the mean of its squares", "the sum of its squares"), tuple(FORMS)[2:])
+"""Forms that a count alone tells apart: the first that has a neat ε is told."""
+
+SMALL = ", with a small ε in its norm, which is not measured well enough to be told"
 
 Axes = tuple[int, ...]
 
@@ -38,18 +51,21 @@ class Direction:
     values: Array
     axes: Axes
 
-    def off(self, c: Array, epsilon: float = 0.0) -> Array:
-        """Returns c without its projection; epsilon is in the square of the norm."""
-        return c - self.values * self._share(c, epsilon)
+    def off(self, c: Array, epsilon: float = 0.0, form: str = next(iter(FORMS))) -> Array:
+        """Returns c without its projection, with an ε in its norm."""
+        square = self._sum(self.values**2)
+        along = self._sum(c * self.values)
+        return c - self.values * along / (square + epsilon * FORMS[form](square, self.count))
 
-    def epsilon(self, evidence: Evidence, c: Array) -> tuple[float, float]:
+    def epsilon(self, evidence: Evidence, c: Array, form: str) -> tuple[float, float]:
         """Returns the ε with which the projection makes c the truth, and its standard deviation."""
         q, t = self.values, np.where(evidence.seen, evidence.known, c)
         along, rest, square = self._sum(c * q), self._sum(t * q), self._sum(q * q)
         with np.errstate(all="ignore"):
-            found = square * rest / (along - rest)
+            unit = square / FORMS[form](square, self.count)
+            found = unit * rest / (along - rest)
             noise = np.sqrt(self._sum((np.where(evidence.seen, evidence.noise, 0) * q) ** 2))
-            sigma = np.hypot(noise * square * along / (along - rest) ** 2, ROUNDING * found)
+            sigma = np.hypot(noise * unit * along / (along - rest) ** 2, ROUNDING * found)
             weight = sigma**-2.0
         usable = np.isfinite(found) & np.isfinite(weight)
         total = float(weight[usable].sum())
@@ -57,9 +73,15 @@ class Direction:
             return 0.0, np.inf
         return float(weight[usable] @ found[usable]) / total, total**-0.5
 
-    def _share(self, c: Array, epsilon: float) -> Array:
-        q = self.values
-        return self._sum(c * q) / (self._sum(q * q) + epsilon)
+    @property
+    def count(self) -> int:
+        """How many entries a norm is made of."""
+        return int(np.prod([self.values.shape[a] for a in self.axes]))
+
+    @property
+    def is_one(self) -> bool:
+        """Whether there is one norm alone: then any ε in any form of it fits."""
+        return self.count == self.values.size
 
     def _sum(self, x: Array) -> Array:
         return np.sum(x, axis=self.axes, keepdims=True)
@@ -117,33 +139,31 @@ def _stretched(
     evidence: Evidence, q: Direction, c: Array, first: Direction | None, bits: float
 ) -> Iterator[Candidate]:
     """Yields the claim without a projection, with none or a neat ε in the norm."""
-    count = int(np.prod([evidence.shape[a] for a in q.axes]))
-    neat = [0.0, *_neat(*q.epsilon(evidence, c), count)]
-    for e in dict.fromkeys(neat):
 
-        def undo(x: Array, e: float = e) -> Array:
-            return q.off(x if first is None else first.off(x), e)
+    def offered(epsilon: float, form: str, bits: float) -> Iterator[Candidate]:
+        def undo(x: Array) -> Array:
+            return q.off(x if first is None else first.off(x), epsilon, form)
 
-        words = f", with ε = {number(e / count, 2)} added to the mean of its squares" if e else ""
-        yield from _without(
-            evidence,
-            q.axes,
-            undo,
-            bits=bits + (NEAT_BITS if e else 0.0),
-            quantity=q.name,
-            besides=words,
-        )
+        words = f", with ε = {number(epsilon, 2)} added to {form}" if epsilon else ""
+        yield from _without(evidence, q.axes, undo, bits=bits, quantity=q.name, besides=words)
+
+    yield from offered(0.0, next(iter(FORMS)), bits)
+    neat = [_neat(evidence, q, c, forms) for forms in SAME]
+    found = [x for e, form in neat if e for x in offered(e, form, bits + NEAT_BITS)]
+    fit = [candidate for candidate in found if fits(evidence, candidate)]
+    for x in fit:
+        open_ = {**x.parameters, "besides": SMALL}
+        yield replace(x, parameters=open_) if len(fit) > 1 or q.is_one else x
 
 
-def _neat(epsilon: float, sigma: float, count: int) -> Iterator[float]:
-    """Yields numbers of one or two digits that ε may be, added to the sum or to the mean."""
-    if not 0 < epsilon < np.inf or sigma > UNSURE * epsilon:
-        return
-    for unit in (1, count):
-        for digits in (0, 1):
-            near = unit * float(f"{epsilon / unit:.{digits}e}")
-            if abs(near - epsilon) <= max(NEAT_TO * epsilon, 4 * sigma):
-                yield near
+def _neat(evidence: Evidence, q: Direction, c: Array, forms: Sequence[str]) -> tuple[float, str]:
+    """Returns the ε of a form as people write it; 0 where it is no such number, or not known."""
+    for form in forms:
+        epsilon, sigma = q.epsilon(evidence, c, form)
+        neat = measured(epsilon, sigma) if 0 < epsilon < np.inf else 0.0
+        if neat and abs(neat - epsilon) <= max(NEAT_TO * epsilon, KNOWN_BY * sigma):
+            return neat, form
+    return 0.0, ""
 
 
 def _without(

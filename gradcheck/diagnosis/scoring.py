@@ -51,6 +51,7 @@ class Candidate:
         parameters: for the sentences, and for whoever reads the diagnosis as data.
         undo: claimed gradient -> the repaired one; None where the truth cannot be had from it.
         enough: so many wrong entries must bear it.
+        surest: the most confidence that it can have, whatever its row's is.
     """
 
     z: Array
@@ -60,6 +61,7 @@ class Candidate:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     undo: Undo | None = None
     enough: int = ENOUGH
+    surest: float = SUREST
 
 
 @dataclass(frozen=True)
@@ -165,12 +167,13 @@ def undone(
     tells: Array | None = None,
     free: int = 0,
     enough: int = ENOUGH,
+    surest: float = SUREST,
     **parameters: Any,
 ) -> Candidate:
     """Returns the hypothesis that the truth is x, the claim with a mistake undone."""
     x = np.asarray(x, dtype=float)
     s = np.hypot(evidence.s, FLOOR * np.abs(x))
-    return Candidate((x - evidence.t) / s, bits, tells, free, parameters, undo, enough)
+    return Candidate((x - evidence.t) / s, bits, tells, free, parameters, undo, enough, surest)
 
 
 def done(
@@ -183,6 +186,7 @@ def done(
     free: int = 0,
     undo: Undo | None = None,
     enough: int = ENOUGH,
+    surest: float = SUREST,
     **parameters: Any,
 ) -> Candidate:
     """Returns the hypothesis that the claim is h(true), where dh/dtrue is the slope."""
@@ -190,7 +194,8 @@ def done(
     floor = evidence.floor * (evidence.rounding / FLOOR)
     s = np.hypot(evidence.s * np.abs(slope), evidence.rounding * np.abs(h) + floor)
     z = (evidence.c - h) / s
-    return Candidate(np.where(np.isnan(h), np.nan, z), bits, tells, free, parameters, undo, enough)
+    z = np.where(np.isnan(h), np.nan, z)
+    return Candidate(z, bits, tells, free, parameters, undo, enough, surest)
 
 
 def is_multiple(evidence: Evidence, x: Array) -> bool:

@@ -1,4 +1,4 @@
-"""Trees of PyTorch modules: hooks on all of them record what passes through.
+"""Trees of PyTorch modules: hooks on all of them, and on Functions, record what passes through.
 
 A zero that requires a gradient is added to what each module puts out: its gradient is the cotangent
 that reaches the module, whatever is done to the output in place later on.
@@ -9,27 +9,40 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gradcheck import backends
 from gradcheck.adapters.functions import name_of
 from gradcheck.adapters.primals import Primals, names_of, outputs, wider
-from gradcheck.adapters.torch_functions import Call, cast, is_module, of_call, torch_subject
+from gradcheck.adapters.torch_functions import (
+    Call,
+    cast,
+    is_module,
+    of_call,
+    signature_of,
+    torch_subject,
+)
+from gradcheck.network.applied import watched_functions
 from gradcheck.network.parts import Inside, Part, below, displaced
+from gradcheck.network.roots import is_same
 from gradcheck.structure import leaves, rebuild
 from gradcheck.subject import Point, Subject
 
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """One call of a module: its name in the tree, its arguments, and what it put out."""
+    """One call of a module: its name in the tree, its arguments, and what it put out.
+
+    Of an autograd Function: the name of its class, and the class.
+    """
 
     name: str
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     outputs: Point
     requiring: frozenset[str]
+    function: Any = None
 
 
 @dataclass
@@ -40,11 +53,33 @@ class Hooks:
         displace: (number of the call, its outputs by name) -> those that are replaced, by name.
         seen: the calls, in the order of the forward pass.
         depth: how many modules are running.
+        applying: whether a Function is running: what it applies itself is its own affair.
     """
 
     displace: Callable[[int, Point], Point]
     seen: list[Seen | None] = field(default_factory=list)
     depth: int = 0
+    applying: bool = False
+
+    def applied(self, function: Any, run: Callable[..., Any], args: tuple) -> Any:
+        """Applies an autograd Function, and sees it where the module itself applies it."""
+        if self.depth or self.applying:
+            return run(*args)
+        number, inputs = len(self.seen), _kept(args)
+        named = _named(function, args)
+        requiring = frozenset(name for name, x in named.items() if _requires(x))
+        self.seen.append(None)
+        self.applying = True
+        try:
+            y = run(*args)
+        finally:
+            self.applying = False
+        found = {n: x for n, x in leaves(y, "y").items() if _floating(x)} if _is_plain(y) else {}
+        live = {n: x for n, x in found.items() if x.requires_grad} if requiring else found
+        own = {n: x.detach().clone() for n, x in live.items()}
+        self.seen[number] = Seen(function.__name__, inputs, {}, own, requiring, function)
+        moved = self.displace(number, live)
+        return rebuild(y, "y", moved) if moved else y
 
 
 def is_module_network(thing: Any, args: Sequence[Any], vjp: Any) -> bool:
@@ -98,7 +133,8 @@ def _inside(
         if seen is not None:
             calls[seen.name] = calls.get(seen.name, 0) + 1
             own = {name: bar for (n, name), bar in reached.items() if n == number}
-            made.append((number, _part_of(module, seen, calls[seen.name], own, path)))
+            part_of = _part_of if seen.function is None else _function_part
+            made.append((number, part_of(module, seen, calls[seen.name], own, path)))
     if not made:
         return None
     parts = dict(made)
@@ -120,6 +156,34 @@ def _part_of(module: Any, seen: Seen, call: int, y_bar: Point, path: str) -> Par
         reached=bool(y_bar),
         call=call,
     )
+
+
+def _function_part(module: Any, seen: Seen, call: int, y_bar: Point, path: str) -> Part:
+    """Returns an autograd Function as a part: the class, as it was applied."""
+    wrt = tuple(i for i, n in enumerate(_named(seen.function, seen.args)) if n in seen.requiring)
+    held = [p.detach() for p in module.parameters()]
+
+    def subject() -> Subject:
+        made = torch_subject(seen.function.apply, seen.args, wrt=wrt, name=seen.name)
+        own = (n for n, x in made.point.items() if any(is_same(x, p) for p in held))
+        return replace(made, parameters=tuple(own))
+
+    return Part(
+        path=below(path, seen.name),
+        thing="autograd.Function",
+        subject=subject,
+        y_bar=y_bar,
+        inside=lambda: None,
+        inputs=tuple(x for x in seen.args if _floating(x)),
+        outputs=seen.outputs,
+        reached=bool(y_bar),
+        call=call,
+    )
+
+
+def _named(function: Any, args: tuple[Any, ...]) -> dict[str, Any]:
+    """Returns the arguments of an autograd Function by the names that its forward has for them."""
+    return dict(zip(names_of(signature_of(function.apply), len(args)), args, strict=True))
 
 
 def _edges(module: Any, args: tuple, kwargs: Mapping, parts: Mapping[int, Part]) -> Subject | None:
@@ -161,7 +225,8 @@ def hooked(module: Any, hooks: Hooks) -> Iterator[None]:
             handles.append(part.register_forward_pre_hook(before, with_kwargs=True))
             handles.append(part.register_forward_hook(after, with_kwargs=True))
     try:
-        yield
+        with watched_functions(hooks.applied):
+            yield
     finally:
         for handle in handles:
             handle.remove()
@@ -196,8 +261,12 @@ def _requiring(part: Any, args: tuple, kwargs: Mapping) -> frozenset[str]:
     return frozenset(
         name
         for name, tree in _by_name(part, args, kwargs).items()
-        if any(getattr(x, "requires_grad", False) for x in leaves(tree, "").values())
+        if any(map(_requires, leaves(tree, "").values()))
     )
+
+
+def _requires(x: Any) -> bool:
+    return bool(getattr(x, "requires_grad", False))
 
 
 def _bound(

@@ -2,14 +2,18 @@
 
 import ast
 import linecache
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
+from pathlib import Path
 from types import CodeType
 
 LONGEST = 72
 """A longer expression is cut."""
+
+CELL = re.compile(r"ipykernel_\d+[/\\]\d+\.py$|^<ipython-input")
 
 MODULES = ("np", "numpy", "torch", "F", "scipy", "special", "sp", "jnp")
 """What stands before a function's dot, and is no operand."""
@@ -42,6 +46,15 @@ class Place:
     def line(self) -> int:
         """The line in its file, 0 where it is not known."""
         return self._span[0] if self._span else 0
+
+    @property
+    def where(self) -> str:
+        """The file and the line as a person finds them, "" where they are not known.
+
+        The path from the working directory where the file is below it, its name elsewhere; cells of
+        a notebook have files whose names say nothing.
+        """
+        return f"{_file(self.frames[0][0].co_filename)}:{self.line}" if self.line else ""
 
     @cached_property
     def source(self) -> str:
@@ -86,9 +99,25 @@ class Place:
     def __str__(self) -> str:
         """The expression, cut where it is long, with its line, and what calls it."""
         cut = self.source if len(self.source) <= LONGEST else f"{self.source[:LONGEST]}…"
-        told = f"`{cut}` (line {self.line})" if cut else f"line {self.line}"
+        told = f"`{cut}` ({self.where})" if cut else self.where
         called = Place(self.frames[1:2])
         return f"{told} of {called}" if called.line else told
+
+
+def _file(name: str) -> str:
+    """Returns what a person calls a file of code.
+
+    >>> _file("/anywhere/else/layers.py"), _file("<stdin>")
+    ('layers.py', '<stdin>')
+    >>> _file("/tmp/ipykernel_4711/1234567.py"), _file("<ipython-input-3-0a1b2c>")
+    ('<cell>', '<cell>')
+    """
+    if CELL.search(name):
+        return "<cell>"
+    if name.startswith("<"):
+        return name
+    path, here = Path(name), Path.cwd()
+    return path.relative_to(here).as_posix() if path.is_relative_to(here) else path.name
 
 
 def without_common(places: Sequence[Place]) -> list[Place]:

@@ -20,7 +20,10 @@ FACTORS = (0.0, 1.0, -1.0, 2.0, 0.5, -2.0, -0.5, 3.0, 1 / 3, 4.0, 0.25)
 """What a part has for a factor, mostly."""
 
 COUNTED = 1e-6
-"""A factor so close to a whole number, or the inverse of one, is a count."""
+"""A factor so close to a whole number, the inverse of one, or one of two digits, is that."""
+
+MOST_COUNTED = 64
+"""Counts up to this one are told from their neighbours by their ratio."""
 
 MOST_PAIRS = 24
 """Of so many paths two are wrong together."""
@@ -49,7 +52,7 @@ class Found:
     @property
     def is_neat(self) -> bool:
         """Whether the factor is one that people write, a count among them."""
-        return self.factor in FACTORS or self.factor == _counted(self.factor) != 0
+        return self.factor in FACTORS or self.factor in _written(self.factor)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +61,10 @@ class Path:
 
     hypothesis: Hypothesis
     through: np.ndarray
+
+    def explaining(self, claim: Claim) -> Found | None:
+        """Returns the path with the factor that makes the claim; None where none does."""
+        return _along(claim, self)
 
 
 def explanations(claim: Claim) -> list[Found]:
@@ -71,8 +78,8 @@ def explanations(claim: Claim) -> list[Found]:
     scaled = [f for f in _by_paths(claim, live, code) if f is not None]
     found = _neat(scaled)
     for row in ROWS if not found else ():
-        tried = [_tried(claim, h) for site in live for h in row(site, code)]
-        found = _neat([f for f in tried if f is not None])
+        all_ = (tried(claim, h) for site in live for h in row(site, code))
+        found = _neat([f for f in all_ if f is not None])
         if found:
             break
     is_one = len({round(f.factor, 6) for f in scaled}) == 1
@@ -87,18 +94,22 @@ def _neat(found: list[Found]) -> list[Found]:
 
 def _by_paths(claim: Claim, live: Sequence[Site], code: Sequence[Site]) -> Iterator[Found | None]:
     """Yields paths that are left out or have another factor, by themselves or two of them."""
-    tried = [_path(claim, h) for site in live for h in paths(site, code)]
-    for path in tried:
+    all_paths = alongside(claim, live, code)
+    found = [path.explaining(claim) for path in all_paths]
+    yield from found
+    if not any(found):
+        yield from pairs(claim, all_paths)
+
+
+def alongside(claim: Claim, live: Sequence[Site], code: Sequence[Site]) -> list[Path]:
+    """Returns all paths, the shift of a softmax held where nothing goes through it."""
+    found = [_path(claim, h) for site in live for h in paths(site, code)]
+    for path in found:
         h = path.hypothesis
         if h.of in SHIFTS and h.rest and np.all(np.abs(path.through) < claim.near[:2]):
             # Nothing goes through the shift of a softmax; without its sum something would.
             claim.quiet |= h.rest
-    if claim.quiet:
-        tried = [_path(claim, path.hypothesis) for path in tried]
-    found = [_along(claim, path) for path in tried]
-    yield from found
-    if not any(found):
-        yield from _pairs(claim, tried)
+    return [_path(claim, path.hypothesis) for path in found] if claim.quiet else found
 
 
 def _path(claim: Claim, h: Hypothesis) -> Path:
@@ -127,7 +138,7 @@ def _along(claim: Claim, path: Path) -> Found | None:
     return _confirmed(claim, Found(h, neat))
 
 
-def _tried(claim: Claim, h: Hypothesis) -> Found | None:
+def tried(claim: Claim, h: Hypothesis) -> Found | None:
     """Returns a hypothesis if the claim is what it says, but for a factor that people write."""
     claimed, near = claim.claimed[0], claim.near[0]
     changed = claim.true[0] if h.is_path else claim.quick(h.changes, 0)
@@ -145,12 +156,29 @@ def _tried(claim: Claim, h: Hypothesis) -> Found | None:
 
 
 def _counted(factor: float) -> float:
-    """Returns the whole number that a factor is, or that it is the inverse of; else the factor."""
+    """Returns the number that people write which a factor is; else the factor."""
+    near = (n for n in _written(factor) if abs(factor - n) <= COUNTED * abs(factor))
+    return next(near, factor)
+
+
+def _written(factor: float) -> Iterator[float]:
+    """Yields the numbers that people write, or count, and that are close to a factor.
+
+    A whole number, the inverse of one, one of two digits, n / (n - 1) and (n - 1) / n.
+
+    >>> list(_written(7.83)), list(_written(8 / 7))[-1] == 8 / 7
+    ([8.0, 7.8], True)
+    """
+    if not factor or not np.isfinite(factor):
+        return
     for power in (1, -1):
-        whole = round(factor**power) if factor and np.isfinite(factor) else 0
-        if whole and abs(factor - whole**power) <= COUNTED * abs(factor):
-            return float(whole**power)
-    return factor
+        if whole := round(factor**power):
+            yield float(whole) ** power
+    yield float(f"{factor:.1e}")
+    for power in (1, -1):
+        n = round(1 / (factor**power - 1)) if 1 < factor**power <= 2 else 0
+        if 0 < n <= MOST_COUNTED:
+            yield (1 + 1 / n) ** power
 
 
 def _confirmed(claim: Claim, found: Found) -> Found | None:
@@ -169,11 +197,11 @@ def _holds(claim: Claim, found: Found, i: int) -> bool:
     return claim.is_told(told, i, factor=factor)
 
 
-def _pairs(claim: Claim, tried: Sequence[Path]) -> Iterator[Found | None]:
+def pairs(claim: Claim, single: Sequence[Path]) -> Iterator[Found | None]:
     """Yields two paths that are left out together, or have a factor each."""
     kept: list[Path] = []
     near, off = claim.near[:2], (claim.claimed - claim.true)[:2]
-    for path in tried:
+    for path in single:
         through = path.through
         if path.hypothesis.is_path and np.isfinite(through).all() and np.any(abs(through) > near):
             if all(np.any(abs(through - other.through) > near) for other in kept):

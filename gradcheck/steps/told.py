@@ -12,7 +12,7 @@ from gradcheck.measurement import Measurement
 from gradcheck.probes import tangent
 from gradcheck.replay import Recorded, record
 from gradcheck.steps.claim import EXACT, NARROW, Claim
-from gradcheck.steps.mistakes import FACTOR, OPERAND, PATH, SIGN, SLOPE
+from gradcheck.steps.mistakes import FACTOR, OPERAND, PATH, SIGN, SLOPE, Hypothesis
 from gradcheck.steps.outputs import by_output
 from gradcheck.steps.search import FEW, Found, explanations
 from gradcheck.steps.slopes import Slopes
@@ -53,25 +53,34 @@ def by_steps(m: Measurement, unexplained: Mapping[str, int]) -> dict[str, Diagno
         unexplained: the primals, each with the cotangent that its claim was seen through.
     """
     told: dict[str, Diagnosis] = {}
-    evaluator = m.evaluator
-    if evaluator.smooth:  # the function with its decisions frozen: they are recorded anew
-        evaluator = replace(evaluator, subject=m.audited.evaluator.subject, smooth=False)
+    evaluator = plainly(m)
     if evaluator.bits < LEAST_BITS or not unexplained:
         return told
     for k in dict.fromkeys(unexplained.values()):
         names = tuple(n for n, own in unexplained.items() if own == k)
         try:
-            told |= _by_steps(m, evaluator, k, names)
+            told |= _by_steps(m, k, names)
         except Exception:  # the budget is spent, or the function does not bear to be watched
             continue
     return told
 
 
-def _by_steps(
-    m: Measurement, evaluator: Evaluator, k: int, names: tuple[str, ...]
-) -> dict[str, Diagnosis]:
+def plainly(m: Measurement) -> Evaluator:
+    """Returns what evaluates the function: where its decisions are frozen, it records them anew."""
+    if not m.evaluator.smooth:
+        return m.evaluator
+    return replace(m.evaluator, subject=m.audited.evaluator.subject, smooth=False)
+
+
+def watched(m: Measurement, k: int) -> Slopes:
+    """Returns the derivatives of the function, through a cotangent."""
+    evaluator = plainly(m)
     recorded = record(evaluator.outputs, evaluator.point)
-    slopes = Slopes(m, k, recorded if isinstance(recorded, Recorded) else None, evaluator)
+    return Slopes(m, k, recorded if isinstance(recorded, Recorded) else None, evaluator)
+
+
+def _by_steps(m: Measurement, k: int, names: tuple[str, ...]) -> dict[str, Diagnosis]:
+    slopes = watched(m, k)
     together = _mistake(m, slopes, k, names, slopes.runs + _runs(slopes))
     if together is not None or len(names) == 1:
         return dict.fromkeys(names, together) if together else {}
@@ -85,11 +94,7 @@ def _by_steps(
 def _mistake(
     m: Measurement, slopes: Slopes, k: int, names: tuple[str, ...], most: int
 ) -> Diagnosis | None:
-    chosen = m.rng.spawn(1)[0]
-    point, gradients = m.evaluator.point, m.audited.gradients[k]
-    directions = [tangent(point, names, chosen) for _ in range(DIRECTIONS)]
-    share = EXACT if m.audited.evaluator.claim_eps < 2.0**-40 else NARROW
-    claim = Claim(slopes, names, gradients, directions, share, most)
+    claim = claimed(m, slopes, k, names, most)
     if not claim.is_clear:
         return None
     told = by_output(m, slopes, k, claim)
@@ -101,7 +106,16 @@ def _mistake(
         if not m.evaluator.meter.left > 0:
             raise
         return None
-    return _told(found, claim.entries) if found else None
+    return diagnosis_of(found, claim) if found else None
+
+
+def claimed(m: Measurement, slopes: Slopes, k: int, names: tuple[str, ...], most: int) -> Claim:
+    """Returns the claim for some primals along random directions."""
+    chosen = m.rng.spawn(1)[0]
+    point, gradients = m.evaluator.point, m.audited.gradients[k]
+    directions = [tangent(point, names, chosen) for _ in range(DIRECTIONS)]
+    share = EXACT if m.audited.evaluator.claim_eps < 2.0**-40 else NARROW
+    return Claim(slopes, names, gradients, directions, share, most)
 
 
 def _runs(slopes: Slopes) -> int:
@@ -113,7 +127,8 @@ def _runs(slopes: Slopes) -> int:
     return min(MOST_RUNS, most // share, MOST_NUMBERS // max(1, numbers))
 
 
-def _told(found: Sequence[Found], entries: int) -> Diagnosis:
+def diagnosis_of(found: Sequence[Found], claim: Claim) -> Diagnosis:
+    """Returns the mistake that a person names, of those that are the same."""
     best = min(found, key=lambda f: _rank(found, f))
     h, factor = best.hypothesis, best.factor
     row, words = h.row, dict(h.words)
@@ -130,9 +145,16 @@ def _told(found: Sequence[Found], entries: int) -> Diagnosis:
         kind=row.kind,
         sentence=row.sentence.format(**words),
         usual_cause=row.cause,
-        parameters={"factor": factor, **_plain(words)},
-        confidence=UNSURE if entries < FEW else SURE if best.is_neat else VAGUE,
+        parameters={"factor": factor, **_plain(words), "places": _places(h, claim)},
+        confidence=UNSURE if claim.entries < FEW else SURE if best.is_neat else VAGUE,
     )
+
+
+def _places(h: Hypothesis, claim: Claim) -> list[str]:
+    """Returns the files and lines of the steps that a mistake is in."""
+    at = sorted(h.changes.keys() | (h.rest or {}).keys())
+    found = (claim.slopes.steps[n].place.where for n in at)
+    return list(dict.fromkeys(where for where in found if where))
 
 
 def _rank(found: Sequence[Found], f: Found) -> tuple[float, ...]:

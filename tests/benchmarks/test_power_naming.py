@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from benchmarks.power.cases import CASES
+from benchmarks.power.elsewhere import Elsewhere, pair
 from benchmarks.power.kinds import NAMES
-from benchmarks.power.naming import Named, Naming, bugs, naming, pair
+from benchmarks.power.naming import Named, Naming, bugs, naming
 from benchmarks.power.naming_table import calibration, grade, naming_page, outside_table, rates
 from benchmarks.power.outside import MAPS, OUTSIDE
 from gradcheck import explanations
@@ -42,6 +43,35 @@ def test_a_kind_that_is_wrong_is_graded_wrong(monkeypatch):
     )
     (named,) = naming(BY_NAME["linear/half"], "float64").named
     assert (named.grade, named.is_confident) == ("wrong", True)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("linear/half", "known factor"),
+        ("silu/sign", "term"),
+        ("batch_norm/variance_term", "path left out"),
+    ],
+)
+def test_what_is_told_is_so_at_another_point(name, kind):
+    (told,) = (a for a in naming(BY_NAME[name], "float64").named if a.kind == kind)
+    assert told.holds and told.grade in ("right", "acceptable")
+
+
+def test_what_is_so_at_one_point_alone_is_wrong():
+    told = "the claim is 7.83 times the true gradient in every entry"
+    case = Elsewhere(BY_NAME["log_determinant/determinant"], "float64", 0, "float64")
+    assert case.holds("A", "constant factor", told, expected=False) is False
+
+
+def test_another_step_is_not_taken_for_the_one_that_was_told():
+    case = BY_NAME["batch_norm/variance_term"]
+    told = next(a for a in naming(case, "float64").named if a.primal == "x")
+    assert told.grade == "right" and told.holds
+    others = told.words.replace("is left out", "is -1 times what it should be")
+    assert not Elsewhere(case, "float64", 0, "float64").holds(
+        "x", told.kind, others, expected=False
+    )
 
 
 def test_rates_and_calibration_count():

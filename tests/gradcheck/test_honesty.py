@@ -220,3 +220,74 @@ def test_only_what_adds_up_is_said_to_add_up():
     point = {"x": rng.normal(size=(5, 4)), "W": rng.normal(size=(4, 3)), "b": rng.normal(size=3)}
     verdict = gradcheck.check(lambda x, W, b: x @ W + b, point, vjp=pullback)
     assert [finding.kind for finding in verdict.findings] == ["accumulates"]
+
+
+def without_terms(x, size, u):
+    """The backward pass of (x - mean) / size, mean and size taken for constants."""
+    return {"x": u / size(x - x.mean(1, keepdims=True))}
+
+
+SIZES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "the mean of its squares": lambda c: np.sqrt((c * c).mean(1, keepdims=True) + 1e-3),
+    "the root of the mean of its squares": lambda c: np.sqrt((c * c).mean(1, keepdims=True)) + 1e-3,
+}
+
+
+@pytest.mark.parametrize("form", SIZES)
+@pytest.mark.parametrize("rows", [6, 1])
+def test_an_epsilon_is_told_where_it_stands_and_of_one_norm_not_at_all(form, rows):
+    size = SIZES[form]
+    x = np.random.default_rng(0).normal(size=(rows, 7))
+
+    def f(x):
+        c = x - x.mean(1, keepdims=True)
+        return c / size(c)
+
+    verdict = gradcheck.check(f, x, vjp=lambda u, x: without_terms(x, size, u)["x"], seed=0)
+    (finding,) = verdict.findings
+    assert finding.repair
+    assert (f"ε = 0.001 added to {form}" in finding.repair) is (rows > 1)
+    assert rows > 1 or "ε = " not in finding.repair
+
+
+@pytest.mark.parametrize(("epsilon", "words"), [(1e-3, "0.001 too large"), (-1e-3, "too small")])
+def test_a_denominator_is_too_large_or_too_small(epsilon, words):
+    x = np.random.default_rng(0).uniform(0.1, 2.0, size=20)
+    u = np.random.default_rng(1).normal(size=20)
+    diagnosis = told(u / (x + epsilon), u / x, quantities={"u": u}, cotangents=("u",))
+    assert diagnosis.kind == "epsilon" and words in diagnosis.sentence
+
+
+def test_of_an_epsilon_that_drowns_no_digit_is_told():
+    x = np.random.default_rng(0).uniform(0.1, 2.0, size=20)
+    u = np.random.default_rng(1).normal(size=20)
+    noise = np.random.default_rng(2).normal(size=20)
+    diagnosis = told(u / (x + 1e-5), u / x + 3e-7 * noise, bar=1.2e-6,
+                     quantities={"u": u}, cotangents=("u",))  # fmt: skip
+    assert diagnosis.kind in ("epsilon", UNKNOWN)
+    assert "e-0" not in diagnosis.sentence or "1e-05" in diagnosis.sentence
+
+
+def test_a_mask_is_missing_only_where_hardly_an_entry_is_zero():
+    """Of the entries that are rightly zero the claim has half: it is no mask that is not there."""
+    x = np.random.default_rng(0).normal(size=40)
+    u = np.random.default_rng(1).normal(size=40)
+    true, claimed = u * (np.abs(x) < 0.5), u * (x < 0.5)
+    diagnosis = told(claimed, true, quantities={"x": x, "u": u}, cotangents=("u",))
+    assert "where the true gradient == 0" not in diagnosis.sentence
+
+
+def test_a_set_that_is_only_listed_is_not_sure():
+    true = np.random.default_rng(0).normal(size=(5, 6))
+    claimed = true.copy()
+    claimed[np.ix_([0, 2, 3], [0, 4])] = 0
+    diagnosis = told(claimed, true)
+    assert diagnosis.kind == "zeroed" and diagnosis.confidence <= VAGUE
+    claimed = true.copy()
+    claimed[3] = 0
+    assert told(claimed, true).confidence > VAGUE
+
+
+def test_a_factor_that_nobody_writes_is_not_sure():
+    true = np.random.default_rng(0).normal(size=(5, 6))
+    assert told(7.8301355672 * true, true).confidence <= VAGUE < told(0.7 * true, true).confidence

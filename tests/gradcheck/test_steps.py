@@ -276,3 +276,27 @@ def test_a_sum_for_a_mean_on_a_path_is_a_count():
     x = np.random.default_rng(0).normal(size=(5, 7))
     (finding,) = gradcheck.check(f, {"x": x}, vjp=wrong).findings
     assert finding.diagnosis == "factor on a path" and "is 7 times" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted"),
+    [
+        ("models/layers.py", "models/layers.py:2"),
+        ("/elsewhere/layers.py", "layers.py:2"),
+        ("/tmp/ipykernel_12/345.py", "<cell>:2"),
+        ("<stdin>", "<stdin>:2"),
+        ("<string>", "<string>:2"),
+    ],
+)
+def test_a_step_has_the_file_and_the_line_where_it_stands(path, wanted, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    written = "def f(x, V, W):\n    return np.tanh(x @ V) * (x @ W)\n"
+    space = {"np": np}
+    exec(compile(written, str(tmp_path / path) if path[0] == "m" else path, "exec"), space)
+    rng = np.random.default_rng(0)
+    point = {name: rng.normal(size=shape) for name, shape in GATED.items()}
+    verdict = gradcheck.check(space["f"], point, vjp=gated_by(branch=False), seed=0)
+    (finding,) = [f for f in verdict.findings if f.primal == "x"]
+    assert finding.diagnosis == "path left out" and wanted in finding.message
+    assert finding.parameters["places"] == [wanted]
+    assert gradcheck.Verdict.from_json(verdict.to_json()) == verdict
