@@ -1,8 +1,8 @@
 """The road, readable top to bottom: subject, audit, probes, oracle, comparison, localisation."""
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,46 +10,23 @@ import numpy as np
 from gradcheck import backends
 from gradcheck.adapters import reference_of, subject_of
 from gradcheck.adapters.functions import name_of
-from gradcheck.constants import excused
 from gradcheck.contract import Audit, audit, further, random_kept
-from gradcheck.contract.determinism import backward_again
 from gradcheck.cost import LEAN, planned
 from gradcheck.errors import EvaluationError, InvalidInput, PullbackError
-from gradcheck.escalation import (
-    computes_wide,
-    escalated,
-    is_borne_out,
-    lengthened,
-    lost_digits,
-    widened,
-)
 from gradcheck.evaluation import BudgetSpent, Evaluator, Meter
-from gradcheck.exact import sharpened
-from gradcheck.explanations import explained
 from gradcheck.isolated import found_alone, is_seen, isolated, undecided_alone
-from gradcheck.kinks import calmed
-from gradcheck.lean import compared_at_once
-from gradcheck.low_precision import compared_coarsely
-from gradcheck.measurement import Measurement, Probed, more_probes
+from gradcheck.judgement import Result, judged, judged_at_once
 from gradcheck.network import Part, is_network, network_of
 from gradcheck.network.judged import Judge, Judged, judged_by
 from gradcheck.network.report import rooted
-from gradcheck.noise import LOW_BITS
 from gradcheck.oracles.reference import Witness, witness
-from gradcheck.probes import cotangents, part_probe, parts, passing, probes
+from gradcheck.probes import cotangents, passing
 from gradcheck.snippets import with_snippets
 from gradcheck.subject import Point, Pulled, Subject, copied
-from gradcheck.summary import BUDGET, not_measurable, notes, summed, undecided
-from gradcheck.verdict import JOINT, Comparison, Finding, Status, Verdict, status_of
+from gradcheck.summary import BUDGET, undecided
+from gradcheck.verdict import JOINT, Finding, Verdict, status_of
 
 LEAN_NOTE = "the budget allows one direction only, and no audits: a larger one sees more"
-IN_LONG = "right in long double; float64 loses its digits here (a difference of large terms)"
-LOST = (
-    "function or claim lose their digits in float64 here (a difference of large terms), and long "
-    "double does not tell: check at a point that is less saturated"
-)
-UNSTABLE = "two calls of the pullback give different gradients"
-TOO_COARSE = "in so few bits one direction tells nothing: allow more evaluations, budget=..."
 
 ROOTS, ROOTS_EACH = 2**14, 2**11
 """Evaluations of parts that the search for roots in a network takes at most, and of one of them."""
@@ -175,22 +152,6 @@ def judge_of(meter: Meter, allow: float, rng: np.random.Generator) -> Judge:
     return judge
 
 
-@dataclass(frozen=True)
-class Result:
-    """What the road found at one point; `heard` is how many bits the function was found to have."""
-
-    findings: tuple[Finding, ...]
-    comparisons: tuple[Comparison, ...]
-    notes: tuple[str, ...]
-    probed: tuple[Probed, ...] = ()
-    heard: int = 64
-
-    @property
-    def status(self) -> Status:
-        """What the point's verdict would be."""
-        return status_of(self.findings, self.comparisons)
-
-
 def _checked(
     subject: Subject, other: Subject | None, meter: Meter, allow: float, rng: np.random.Generator
 ) -> Result:
@@ -243,10 +204,10 @@ def _walked(
 
     audited = audit(Evaluator(subject, meter), drawn, lean=lean)
     if lean:
-        result, left_out = _at_once(audited, allow, rng), (LEAN_NOTE,)
+        result, left_out = judged_at_once(audited, allow, rng), (LEAN_NOTE,)
         more: list[Finding] = []
     else:
-        result = _judged(audited, allow, rng)
+        result = judged(audited, allow, rng)
         result = _alone(audited, result, drawn, allow, rng) if audits else result
         wrong = {finding.primal for finding in result.findings}
         heard = replace(audited, evaluator=replace(audited.evaluator, heard=result.heard))
@@ -272,7 +233,7 @@ def _alone(
         subject, meter = audited.evaluator.subject.at(point), audited.evaluator.meter
         try:
             there = audit(Evaluator(subject, meter), cotangents_of)
-            seen = _judged(there, allow, rng)
+            seen = judged(there, allow, rng)
         except (BudgetSpent, EvaluationError):  # it need not be in the function's domain
             continue
         found = [f for f in seen.findings if f.primal == name and is_seen(f, there)]
@@ -286,190 +247,6 @@ def _alone(
         elif not any(c.primal == name and c.status == "pass" for c in seen.comparisons):
             result = replace(result, notes=(*result.notes, undecided_alone(name, count)))
     return result
-
-
-def _judged(audited: Audit, allow: float, rng: np.random.Generator) -> Result:
-    """Returns the comparison in a wider precision where that can be had, else in the primals'."""
-    wider = escalated(audited)
-    result = None
-    if wider is not None:
-        result = _in_wide(audited, wider, allow, rng)
-        if result is not None:
-            return result
-        result = _compared(audited, wider, allow, rng)
-    if result is None:
-        result = _compared(audited, audited.evaluator, allow, rng)
-    assert result is not None
-    if wider is None and result.status != "pass":
-        result = _vouched(audited, result, allow, rng)
-    if result.status == "fail":
-        result = _in_long(audited, result, allow, rng)
-    return result
-
-
-def _at_once(audited: Audit, allow: float, rng: np.random.Generator) -> Result:
-    """Returns the comparison of all sound primals along one direction."""
-    m = Measurement(audited, audited.evaluator, allow, rng)
-    point = {n: x for n, x in audited.point.items() if n in audited.sound and backends.size(x)}
-    reason = not_measurable(m) or (TOO_COARSE if m.evaluator.bits <= LOW_BITS else "")
-    if reason or not point:
-        return Result((), tuple(undecided(name, m.oracle, reason) for name in point), ())
-    rows, findings, probed = compared_at_once(m, point)
-    return Result(tuple(findings), tuple(rows), notes(m, findings), (probed,))
-
-
-def _compared(
-    audited: Audit,
-    evaluator: Evaluator,
-    allow: float,
-    rng: np.random.Generator,
-    narrow: Evaluator | None = None,
-) -> Result | None:
-    """Returns the comparison of all sound primals; None: a wider precision is not borne out.
-
-    Args:
-        audited: what the audit left.
-        evaluator: evaluates the function.
-        allow: the relative error that is intended.
-        rng: draws the probes.
-        narrow: evaluates the function in the primals' own dtypes, where `evaluator` does not.
-    """
-    narrow = audited.evaluator if evaluator.precision is not None else narrow
-    m = Measurement(audited, evaluator, allow, rng)
-    point = {n: x for n, x in audited.point.items() if n in audited.sound}
-    reason = not_measurable(m)
-    if reason:
-        return Result((), tuple(undecided(name, m.oracle, reason) for name in point), ())
-    probed: list[Probed] = []
-    try:
-        m.listen(point)
-        fine = {n: x for n, x in point.items() if m.evaluator_of((n,)).bits > LOW_BITS}
-        for one in walked(m, fine):
-            probed.append(one)
-            if one.outcome.status == "fail" and narrow and not is_borne_out(one.line, narrow):
-                return None
-        m, probed = looked_closer(m, probed)
-    except BudgetSpent:
-        pass
-    coarse = [n for n in point if m.evaluator_of((n,)).bits <= LOW_BITS]
-    probed = [p for p in probed if not set(coarse) & set(p.probe.primals)]
-    comparisons, findings = summed(m, {n: x for n, x in point.items() if n not in coarse}, probed)
-    findings = explained(m, findings, m.located)
-    rows, found = compared_coarsely(m, {name: point[name] for name in coarse})
-    comparisons, findings = [*comparisons, *rows], [*findings, *found]
-    heard = min((bits for bits in m.fine.values() if bits), default=evaluator.heard)
-    said = notes(m, findings)
-    return Result(tuple(findings), tuple(comparisons), said, tuple(probed), heard)
-
-
-def walked(m: Measurement, point: Mapping[str, Any]) -> Iterator[Probed]:
-    """Yields all probes of the primals: each for itself, together, coarse ones again, parts."""
-    probed = []
-    for probe in probes(point, m.rng):
-        probed.append(m.walked(probe))
-        yield probed[-1]
-    for probe in more_probes(point, probed, m.rng):
-        yield m.walked(probe)
-    failing = {n for p in probed if p.outcome.status == "fail" for n in p.probe.primals}
-    for name, part in parts(point, m.audited.gradients):
-        if name not in failing:
-            yield m.walked(part_probe(point, name, part, m.rng))
-
-
-def looked_closer(m: Measurement, probed: list[Probed]) -> tuple[Measurement, list[Probed]]:
-    """Returns the probes after noise, kinks, exact routes, inner rounding, and constants."""
-    # A claim of fewer digits than the evaluations have is not decided by hearing these better.
-    unsure = {"fail"} if m.evaluator.rounded else {"fail", "inconclusive"}
-    if any(p.outcome.status in unsure for p in probed):
-        m.listen_again()
-        probed = [m.walked_again(p) for p in probed]
-    calm = calmed(m) if any(p.is_doubtful for p in probed) else None
-    if calm is not None:
-        probed = [calm.walked_again(p) if p.is_doubtful else p for p in probed]
-        m = m if calm.ties or not calm.decisive else calm.measurement
-    probed = sharpened(m, probed)
-    if m.behind_rounding(probed):
-        probed = [m.walked(p.probe) if p.outcome.status == "fail" else p for p in probed]
-    return m, excused(m, probed)
-
-
-def _in_wide(
-    audited: Audit, wider: Evaluator, allow: float, rng: np.random.Generator
-) -> Result | None:
-    """Returns the comparison of the claim made in a wider precision by the same pullback.
-
-    The formula is then judged without the rounding of the narrow claim, and the narrow claim by the
-    wide one. None: the pullback does not work there, or it gives something else than it does in the
-    primals' own precision, so that the narrow claim must be judged for itself.
-    """
-    wide = widened(audited, wider)
-    if wide is None:
-        return None
-    # The rounding of the narrow dtype hides noise that two calls in the wide one show.
-    unstable = tuple(backward_again(wide))
-    if unstable:
-        rows = tuple(undecided(name, "finite differences", UNSTABLE) for name in wide.sound)
-        return Result(unstable, rows, ())
-    lost = tuple(lost_digits(audited, wide, rng))
-    result = _compared(wide, wide.evaluator, allow, rng, narrow=audited.evaluator)
-    if result is None or (result.status != "pass" and any(f.severity == "error" for f in lost)):
-        return None
-    if result.status != "pass" and not computes_wide(wide, rng):
-        return None
-    if result.status == "fail":
-        result = _in_long(wide, result, allow, rng)
-    note = f"function and pullback were evaluated in {wider.precision}; the claim in the primals' "
-    note += "own precision differs by rounding only" if not lost else "own precision differs"
-    return replace(result, findings=(*result.findings, *lost), notes=(*result.notes, note))
-
-
-def _vouched(audited: Audit, result: Result, allow: float, rng: np.random.Generator) -> Result:
-    """Returns the result without what the same function in float64 says to be right.
-
-    Where the two precisions do not agree at the point, the narrower one cancels (1 + tanh of a
-    large -x, the layer norm of inputs far from zero): there its differences accuse a right formula.
-    """
-    wide = escalated(audited, np.inf)
-    seen = None if wide is None else _compared(audited, wide, allow, rng)
-    if seen is None:
-        return result
-    right = {c.primal for c in seen.comparisons if c.status == "pass"}
-    rows = [c for c in result.comparisons if c.primal not in right]
-    rows += [c for c in seen.comparisons if c.primal in right]
-    findings = [f for f in result.findings if f.primal not in right]
-    return replace(result, findings=tuple(findings), comparisons=tuple(rows))
-
-
-def _in_long(audited: Audit, result: Result, allow: float, rng: np.random.Generator) -> Result:
-    """Returns the result without what long double does not say to be wrong as well.
-
-    Asked only where float64 is seen to lose digits: a primal that passes there is right, one that
-    is undecided there is undecided.
-    """
-    wide = lengthened(audited)
-    seen = None if wide is None else _compared(wide, wide.evaluator, allow, rng)
-    if seen is None:
-        return result
-    rows = {c.primal: c for c in seen.comparisons}
-    told: dict[str | None, Comparison] = {}
-    for f in result.findings:
-        row = rows.get(f.primal or "")
-        if row is not None and row.status != "fail":
-            passes = row.status == "pass" and _is_told(f, row)
-            told[f.primal] = (
-                replace(row, reason=IN_LONG) if passes else undecided(row.primal, row.oracle, LOST)
-            )
-    kept = tuple(c for c in result.comparisons if c.primal not in told)
-    findings = tuple(f for f in result.findings if f.primal not in told)
-    return replace(result, findings=findings, comparisons=(*kept, *told.values()))
-
-
-def _is_told(finding: Finding, row: Comparison) -> bool:
-    """Whether a pass excludes what a finding says to be wrong."""
-    if finding.claimed is None or finding.true is None or row.resolution is None:
-        return False
-    size = max(abs(finding.claimed), abs(finding.true))
-    return abs(finding.claimed - finding.true) > 4 * row.resolution * size
 
 
 def _with_witness(result: Result, report: Witness) -> Result:
