@@ -117,12 +117,12 @@ def test_what_pytorch_brings_passes_and_is_left_as_it_was(device, make, shape, d
     assert all(torch.equal(a, b) for a, b in zip(now, generators, strict=True))
 
 
-def test_the_wrong_module_of_a_tree_is_named(device):
+def test_the_wrong_function_of_a_tree_is_named(device):
     def make():
         return nn.Sequential(Linear(5), nn.Tanh(), Linear(5, factor=0.5), nn.LayerNorm(5))
 
     verdict = gradcheck.check(made(make, device), draw(4, 5, device=device), seed=0)
-    assert verdict.status == "fail" and [root.path for root in verdict.roots] == ["net[2]"], str(
+    assert verdict.status == "fail" and [root.path for root in verdict.roots] == ["net[2].Affine"], str(
         verdict
     )
 
