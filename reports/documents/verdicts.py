@@ -21,9 +21,15 @@ def verdict(
     """Returns the verdict of `gradcheck`; None where the function cannot be evaluated around it."""
     point = np.atleast_1d(np.asarray(at, dtype=np.float64))
     shape = np.shape(at)
+
+    def plain(x: Numbers) -> Numbers:
+        # Through a list, so that nothing is watched: the steps of this interpreter are not the
+        # author's, and to name one among them takes a third of the time.
+        return np.asarray(function(np.array(x.tolist()).reshape(shape)), dtype=np.float64)
+
     try:
         return gradcheck.check(
-            lambda x: np.asarray(function(x.reshape(shape)), dtype=np.float64),
+            plain,
             {"x": point},
             vjp=lambda y_bar, x: {"x": _pulled(y_bar, slope, x.shape)},
             seed=0,
