@@ -17,7 +17,7 @@ from reports.documents.places import quoted
 from reports.documents.readings import PLAIN
 from reports.documents.repair import explain
 from reports.documents.source import Source
-from reports.documents.stance import Stance
+from reports.documents.stance import Stance, opened
 from reports.documents.substitution import changed_constants
 from reports.documents.tree import Call, Chain, Derivative, Link, literal, walk
 from reports.documents.values import NotEvaluable, ShapeClash, Undefined
@@ -63,7 +63,14 @@ def judge(
         forget(chain, environment)
         return _undecided(chain)
     found = list(pairs(chain, environment))
-    claims = [c for pair in found for c in pair_claims(pair, chain, environment, source)]
+    claims = [
+        each
+        for pair in found
+        for each in opened(
+            pair_claims(pair, chain, environment, source),
+            said if said == "denied" or side(pair.left) == "symbolic" else "open",
+        )
+    ]
     claims += _constants(chain, environment, source, found)
     claims += _shape_of_gradient(chain, environment, source, claims)
     claims += definition_claims(chain, environment, source, found, inline=inline, said=said)

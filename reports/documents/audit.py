@@ -34,7 +34,7 @@ from reports.documents.settings import (
 )
 from reports.documents.slopes import slope_claims
 from reports.documents.source import Place, Source, read
-from reports.documents.stance import stance
+from reports.documents.stance import opened, stance
 from reports.documents.statements import statements, with_variances
 from reports.documents.targets import of_several_names, spelled_out
 from reports.documents.tree import Chain, Transposed, walk
@@ -207,6 +207,7 @@ class _Reader:
     def _judged(self, chain: Chain, part: Formula, source: Source) -> Judged:
         """Returns the verdicts of arithmetic, and of derivatives where arithmetic is right."""
         said = _said_before(source, part)
+        how = stance(source.text, part.start, part.end)
         if not self._environment.explains:
             return judge(chain, self._environment, source)
         derived = list(slope_claims(chain, self._environment, source))
@@ -219,16 +220,16 @@ class _Reader:
         derived += rule_claims(chain, self._environment, source, said)
         derived += correction_claims(chain, self._environment, source)
         derived += array_claims(chain, self._environment, source)
+        derived = [*opened(derived, how if how == "denied" else "open")]
         before = self._environment.snapshot()
         inline = not part.display and len(chain.links) == 2
-        how = stance(source.text, part.start)
         judged = judge(chain, self._environment, source, inline=inline, said=how)
         if any(claim.flagged for claim in judged.claims):
             wrong = (*judged.claims, *(claim for claim in derived if claim.flagged))
             self._correct(chain, wrong)
             return replace(judged, claims=wrong)
         if not any(claim.verdict == "inherited" for claim in judged.claims):
-            derived += figure_claims(chain, before, source, said, bar=judged.bar)
+            derived += opened(figure_claims(chain, before, source, said, bar=judged.bar), how)
         wrong = tuple(claim for claim in derived if claim.flagged)
         if wrong:
             self._correct(chain, wrong)

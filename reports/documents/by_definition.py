@@ -21,7 +21,7 @@ from reports.documents.pair_claims import agreed_claim, disagreed_claim
 from reports.documents.readings import BENIGN
 from reports.documents.repair import attempt
 from reports.documents.source import Source
-from reports.documents.stance import Stance
+from reports.documents.stance import OPENED, Stance
 from reports.documents.tree import Chain, Link, Node, Number, Symbol, literal, rebuilt
 from reports.documents.values import Mask, Numbers
 from reports.documents.writing import written
@@ -39,8 +39,8 @@ def definition_claims(
     """A stated value is held against the definition of its name, or of its index.
 
     In a sentence, and where the name has a value already, it is wrong only if the words say that it
-    was found; where they leave that open, it is not checked. Figures that are put in anew are those
-    of another point.
+    was found; where they leave that open, change something or deny it, it is not checked. Figures
+    that are put in anew are those of another point.
     """
     node, last = subject(chain), chain.links[-1]
     if not isinstance(node, Symbol) or any(pair.agreement == "no" for pair in found):
@@ -64,12 +64,12 @@ def definition_claims(
         return
     if not results or len(results) != len(definitions) or (again and found):
         return
-    open_to_doubt = inline or again
+    open_to_doubt = inline or again or said in OPENED
     if said == "given" or (open_to_doubt and not _is_close(definitions, environment)):
         return
     near = said == "found" if open_to_doubt else _is_settled(node, definitions[0], environment)
     slipped = [_slip(pair, environment) for pair in results]
-    if all(slipped) and _is_close(definitions, environment):
+    if said not in OPENED and all(slipped) and _is_close(definitions, environment):
         near, results = True, [pair for pair in slipped if pair is not None]
     certain = all(pair.certain and _is_off(pair) for pair in results)
     right = [with_right_values(pair, environment) for pair in results]
@@ -77,7 +77,8 @@ def definition_claims(
     if near and certain and not (open_to_doubt and _may_be_rounded(results)):
         yield claim
     elif open_to_doubt and _is_off(results[-1]):
-        words = "nothing says whether it is found or given anew; its definition gives another value"
+        words = OPENED.get(said, "nothing says whether it is found or given anew")
+        words += "; its definition gives another value"
         yield replace(claim, verdict="not checked", explanation=words)
 
 

@@ -275,6 +275,9 @@ class Environment:
         return found
 
     def _by_role(self, node: Symbol) -> list[Entry]:
+        """Returns what "the target is 5" gives a name that has no formula of its own."""
+        if node.key in self.definitions:
+            return []
         for role, aliases in ROLES.items():
             if node.key in aliases and f"role {role}" in self.entries:
                 return self.entries[f"role {role}"]

@@ -1,9 +1,25 @@
-"""What the words before a value say of it: that it was found, or that it is given anew."""
+"""What the words beside a value say of it: that it was found, is given anew, or does not hold."""
 
 import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Literal
 
-Stance = Literal["found", "given", "open"]
+from reports.documents.claims import Claim
+
+Stance = Literal["found", "given", "changed", "denied", "open"]
+"""
+- found: the words only join the value to what stands before it ("so we get").
+- given: it is given anew ("let", "suppose").
+- changed: something else is changed first ("doubling x gives").
+- denied: it does not hold, or not as it stands ("a common mistake", "ignoring the factor").
+- open: nothing is said that is known.
+"""
+
+OPENED = {
+    "changed": "the words beside it change something first",
+    "denied": "the words beside it say that it does not hold as it stands",
+}
 
 _FOUND = re.compile(
     r"(?i)\b(?:so|then|hence|thus|therefore|consequently|result\w*|gives?|giving|gets?|obtain\w*"
@@ -11,39 +27,120 @@ _FOUND = re.compile(
     r"|comput\w+|calculat\w+|which is|answer)\b"
     r"|因此|因而|所以|故|于是|从而|得|结果|求出|算出|计算|答案"
 )
+_JOINING = re.compile(
+    r"(?i)\b(?:so|then|hence|thus|therefore|consequently|accordingly|and|or|we|i|one|us|lets?|have"
+    r"|has|find\w*|found|see|get|gets|got|getting|obtain\w*|giv(?:es?|ing)|yield\w*|result\w*"
+    r"|comes?|works?|out|to|up|evaluat\w+|equals?|comput\w+|calculat\w+|substitut\w+|plug\w*"
+    r"|insert\w*|putting|which|that|this|these|it|is|are|be|as|a|an|the|of|for|in|into|at|by|from"
+    r"|on|with|our|its|all|both|above|below|here|again|also|finally|later|once|together|indeed"
+    r"|directly|easily|simply|just|exactly|approximately|about|roughly|numerically|namely|i\.e"
+    r"|forward|pass|formula|equation|definition|numbers?|figures?|values?|answer|sum|product"
+    r"|difference|total|overall|outputs?|loss|cost|error|mean|average|variance|gradient"
+    r"|derivative|slope|score|weighted|net|hidden|neuron|unit|node|layer|function|first)\b"
+    r"|因此|因而|所以|由此|故|于是|从而|可以|可知|可见|我们|得到|得出|得|结果|求出|算出|计算|答案"
+    r"|代入|数值|带入|直接|最后|最终|即|便|就|则|有|为|是|等于|约|那么|这样|上式|公式|定义|按照|根据"
+    r"|前向传播|总|和|与|及|并|且|均值|平均|方差|误差|损失|代价|输出|函数|加权|隐藏层|值|其|的|出|中|将"
+)
 _GIVEN = re.compile(
     r"(?i)\b(?:let|suppose|assum\w+|tak\w+|given|if|when\w*|for|with|choos\w+|set|fix\w*|consider"
-    r"|say|now|instead|until|unless|want\w*|need\w*|requir\w+|target\w*|initial\w*|start\w*|another"
+    r"|say|instead|until|unless|want\w*|need\w*|requir\w+|target\w*|initial\w*|start\w*|another"
     r"|exercise|would|could|should|must|perfect\w*|ideal\w*|desired|optim\w+|minim\w+|maxim\w+"
     r"|limit\w*|chang\w+|replac\w+|next|new|learn\w*|predict\w*|class\w*|round\w*|threshold\w*"
-    r"|instance|wrong\w*|mistake\w*|incorrect\w*|not|never|forget\w*|per|each|every|other|second|third"
+    r"|instance|per|each|every|other|second|third"
     r"|iteration|epoch|step|converg\w*|after|larger|smaller|unbiased|sample|population|previous"
     r"|earlier|before|last)\b"
     r"|设|令|若|如果|当|取|假|已知|给|对于|要|需|希望|应|直到|初始|另|改|换|选|理想|最优|最小|最大|期望"
-    r"|目标|极限|类|预测|四舍五入|误|错|不|每|第|下一|新|收敛|之后|样本|总体|无偏|上一|此前|之前"
+    r"|目标|极限|类|预测|四舍五入|每|第|下一|新|收敛|之后|样本|总体|无偏|上一|此前|之前"
+)
+_CHANGED = re.compile(
+    r"(?i)\b(?:set(?:ting)? (?:the )?(?:\w+ |\$ )to|without (?:the|an?|\$|any)|drop(?:ping)?"
+    r"|leav(?:e|ing) out|omit(?:ting)?|remov(?:e|ing)|doubl(?:e|ing)|tripl(?:e|ing)|halv(?:e|ing)"
+    r"|perturb(?:ing)?|nudg(?:e|ing)|flip(?:ping)?|negat(?:e|ing)|swap(?:ping)?|replac(?:e|ing)"
+    r"|(?:chang|increas|decreas|rais|mov|scal|lower|shift)(?:e|ing)? (?:it|both|\$"
+    r"|the (?:input|bias|weight|sign)s?)|clip(?:ping)?|add(?:ing)? (?:one|\w+ to|\$ to)"
+    r"|training (?:\w+ )?(?:gives|yields)|measurement|bug)(?!\w)"
+    r"|加倍|翻倍|减半|去掉|去除|移除|删去|舍去|替换|换成|改为|改成|翻转|取反|扰动|置零|测得"
+    r"|[将把][^，。]{0,12}(?:增加|增大|减少|减小)|裁剪|训练(?:结束|完|后)"
+)
+_DENIED = re.compile(
+    r"(?i)\b(?:ignor(?:e|es|ed|ing)|neglect\w*|disregard\w*|absorb\w*|up to a (?:constant|factor)"
+    r"|mistake\w*|erroneous\w*|incorrect\w*|wrong\w*|fallacy|forget(?:ting|s)? (?!gate)|is false"
+    r"|untrue|never|not (?:true|the case|hold|met)|contrary"
+    r"|(?:drop(?:ping)?|leav(?:e|ing) out|omit(?:ting)?) (?:(?:the|a|common|constant) )*factors?"
+    r")(?!\w)"
+    r"|忽略|略去|吸收|错误(?!率)|误以为|误认|误写|并非|不成立|不对|不正确"
+)
+_DENIED_AFTER = re.compile(
+    r"(?i)\s*[$\\)\]]*,?\s*(?:(?:which|this|that|it)\s+)?(?:(?:is|are|was|does|do|would|will|can"
+    r"|could|has|holds?)\s*)?(?:not\b|n't|never|false\b|wrong|incorrect|impossible|a mistake"
+    r"|probability zero)|\s*[$\\)\]]*\s*(?:这|的|是|并)?\s*(?:条件|假设|说法|结论|情况)?\s*是?"
+    r"(?:不成立|不对|错|并不|不可能|不正确|不会)"
 )
 _END = re.compile(r"[.!?;](?=\s|\Z)|:(?=\s)|[。！？；]|：(?!\Z)")
 _OPENING = re.compile(r"\s*(?:\$\$|\\\[|\\begin\{\w+\*?\})\s*\Z")
 _PARAGRAPH = re.compile(r"\n[ \t>]*\n|\n[ \t>]*(?:[-*+]|\d+\.|#+|\\item)\s")
 _FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$]*\$|\\\(.*?\\\)|\\\[.*?\\\]", re.DOTALL)
+_WORD = re.compile(r"[^\W\d_]")
+_BLANKS = re.compile(r"\s+")
 FARTHEST = 2000
 
 
-def stance(text: str, at: int) -> Stance:
-    """Returns whether the sentence before a place says that a value was found, or is given anew.
+def stance(text: str, at: int, end: int | None = None) -> Stance:
+    """Returns what the sentence of a value says of it.
 
-    Where it says both, as in "suppose n doubles, so n = 8", it is open.
+    It is found only where the words since the statement before it are joining words and no others.
+    Where its paragraph changes something before it, it is open. Where a sentence says both that a
+    value is given and found, as in "suppose n is as large, so n = 8", it is open.
+
+    Args:
+        text: the text.
+        at: where the formula of the value begins.
+        end: where it ends; without it the words behind it are not read.
 
     >>> stance("Thus $d = 6$", 5)
     'found'
     >>> stance("Now let $d = 6$", 8)
     'given'
+    >>> stance("Doubling $a$ gives $d = 6$", 19)
+    'changed'
+    >>> stance("So $d = 6$ is false", 3, 9)
+    'denied'
+    """
+    paragraph, sentence = _sentences(text, at)
+    if _DENIED.search(sentence) or (end is not None and _DENIED_AFTER.match(text, end)):
+        return "denied"
+    clause = sentence.rpartition("$=")[2]
+    found = bool(_FOUND.search(clause))
+    if _CHANGED.search(sentence):
+        return "changed"
+    if _GIVEN.search(sentence):
+        return "open" if found else "given"
+    joined = found and not _WORD.search(_JOINING.sub(" ", clause))
+    return "found" if joined and not _CHANGED.search(paragraph) else "open"
+
+
+def _sentences(text: str, at: int) -> tuple[str, str]:
+    """Returns the words before a place, formulas as $ or, if statements, $=.
+
+    They are those of its paragraph with the last sentence of the one before, and of its sentence.
     """
     before = text[max(0, at - FARTHEST) : at]
     display = _OPENING.search(before)
     before = before[: display.start()] if display else before.rstrip("$ \\(")
-    sentence = _END.split(_FORMULA.sub(" $ ", _PARAGRAPH.split(before)[-1]))[-1]
-    found = bool(_FOUND.search(sentence.rpartition("$")[2]))
-    if _GIVEN.search(sentence):
-        return "open" if found else "given"
-    return "found" if found else "open"
+    paragraphs = [_BLANKS.sub(" ", _FORMULA.sub(_marked, p)) for p in _PARAGRAPH.split(before)]
+    earlier = [s for p in paragraphs[:-1] for s in _END.split(p) if s.strip()]
+    sentences = _END.split(paragraphs[-1])
+    return " . ".join((*earlier[-1:], *sentences)), sentences[-1]
+
+
+def _marked(formula: re.Match[str]) -> str:
+    return " $= " if "=" in formula[0] else " $ "
+
+
+def opened(claims: Iterable[Claim], said: Stance) -> Iterator[Claim]:
+    """Yields claims; where words change something or deny it, what is wrong is not checked."""
+    for claim in claims:
+        if said in OPENED and claim.flagged:
+            yield replace(claim, verdict="not checked", explanation=OPENED[said])
+        else:
+            yield claim

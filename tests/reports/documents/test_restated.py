@@ -66,6 +66,69 @@ OPEN = [
     f"{CHAIN}因此 $z = 2.6$，而 $x = 4$ 时 $z = 3$。",
 ]
 
+LINE = "$y = a x + b$, $a = 1$, $b = 2$, $x = 3$: $y = 5$.\n\n"
+LOSS = "$L = (w - 5)^2$.\n\n"
+SLOPE = "$\\frac{dL}{dw} = w - 5$"
+CHANGED = [
+    "Setting $b$ to zero gives $y = 3$.",
+    "Without the bias we get $y = 3$.",
+    "Dropping $b$ yields $y = 3$.",
+    "去掉偏置后得 $y = 3$。",
+    "The measurement gives $y = 5.2$.",
+    "Doubling $x$ gives $y = 8$.",
+    "Doubling $x$ gives $y = a x + b = 8$.",
+    "Doubling $x$ gives\n\n$$y = 8$$",
+    "把 $x$ 加倍得到 $y = 8$。",
+    "将 $x$ 减半，得 $y = 3.5$。",
+    "Perturbing $x$ by $h = 0.1$ gives $y = 5.1$.",
+    "Flipping the sign of $x$ gives $y = -1$.",
+    "Normalising gives $y = 1$.",
+    "归一化后得 $y = 1$。",
+    "Training finally gives $y = 7$.",
+    "训练结束后，得 $y = 7$。",
+    "A bug in the code yields $y = 6$.",
+    "Moving $x$ by $0.1$ we get $y = 5.1$.",
+    "将 $x$ 增加 $0.1$，得 $y = 5.1$。",
+    "Clipping to norm $1$ gives $y = 1$.",
+    "二阶泰勒展开得 $y = 5.5$。",
+    "Leaving out the outlier gives $y = 4$.",
+    "Adding one to $b$ gives $y = 6$.",
+    "Replace $a$ by $3$. Then $y = 11$.",
+    "Replace $a$ by $3$.\n\nThen\n\n$$y = 11$$",
+    "Now $y = 7$.",
+    "This time $y = 7$.",
+]
+DENIED = [
+    "So the condition $d = 6$ is not met.",
+    "So the claim that $d = 6$ is false.",
+    "Therefore the line $d = 6$ is never reached.",
+    "So the event $d = 6$ has probability zero.",
+    "因此条件 $d = 6$ 不成立。",
+    "因此 $d = 6$ 的假设错误。",
+    "A common mistake is\n\n$$d = 6$$",
+    "常见错误：$d = 6$。",
+    "It is not true that $d = 6$.",
+]
+LEFT_OUT = [
+    f"Ignoring the factor 2, {SLOPE}.",
+    f"忽略常数因子，{SLOPE}。",
+    f"The factor 2 is absorbed into the learning rate: {SLOPE}.",
+    f"A common mistake is {SLOPE}.",
+    f"常见错误：{SLOPE}。",
+    f"It is not true that {SLOPE}.",
+]
+OTHERS = [
+    *(LINE + text for text in CHANGED),
+    *(SUM + text for text in DENIED),
+    *(LOSS + text for text in LEFT_OUT),
+]
+WRONG += [
+    (f"{LINE}So we get $y = 8$.", "5"),
+    (f"{LINE}代入得到 $y = 8$。", "5"),
+    (f"{LINE}Doubling $x$ gives $y = 2 \\cdot 3 + 2 = 9$.", "8"),
+    (f"{LOSS}So we get {SLOPE}.", "2 (w − 5)"),
+]
+
 RIGHT = [
     JACOBIAN % "0.16",
     CENTRAL % "0.02",
@@ -91,7 +154,17 @@ RIGHT = [
     f"{SOFTMAX}$\\frac{{\\partial L}}{{\\partial z}} = (-0.341, 0.242, 0.099)$",
     f"{SOFTMAX}$\\frac{{\\partial L}}{{\\partial z}} = (-0.34, 0.24, 0.10)$",
     f"{LOGISTIC}$\\frac{{\\partial E}}{{\\partial w}} = (-0.1309, 0.2618, -0.0655)$",
+    "$y = w x + b$ with $w = 2$, $x = 1$ and $b = 1$. The target is $5$, so the error is "
+    "$e = y - 5 = -2$.",
+    "$y = w x + b$，其中 $w = 2$，$x = 1$，$b = 1$。目标值为 $5$，误差 $e = y - 5 = -2$。",
+    "$d = a + b$, $a = 1$, $b = 2$. The label is $1$. $e = d - 1 = 2$.",
 ]
+ROLES = [
+    ("The target is $5$. $L = (y - 3)^2 = 1$.", "4"),
+    ("目标值为 $5$。$L = (y - 3)^2 = 1$。", "4"),
+    ("The learning rate is $0.1$. $s = 2 \\eta = 0.3$.", "0.2"),
+]
+WRONG += ROLES
 
 
 @pytest.mark.parametrize(("text", "right"), WRONG)
@@ -110,6 +183,13 @@ def test_a_value_given_anew_is_not_accused(text):
 @pytest.mark.parametrize("text", OPEN)
 def test_a_value_left_open_is_not_checked(text):
     assert audit_text(text).coverage.unchecked or audit_text(text).flagged
+
+
+@pytest.mark.parametrize("text", OTHERS)
+def test_what_is_changed_or_denied_is_not_checked(text):
+    audited = audit_text(text)
+    assert not audited.flagged
+    assert audited.coverage.unchecked
 
 
 @pytest.mark.parametrize("text", RIGHT)
