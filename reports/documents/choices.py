@@ -11,7 +11,7 @@ from reports.documents.dimensions import name_of
 from reports.documents.environment import Definition, Environment, key_of
 from reports.documents.indices import Definitions, items, letters, named
 from reports.documents.model import Model, is_loss, loss_form
-from reports.documents.notation import LOSSES
+from reports.documents.notation import LOSSES, of_loss
 from reports.documents.tree import (
     BigSum,
     Call,
@@ -71,16 +71,22 @@ def choices(
 def _any_functions(
     target: Derivative, formula: Node | None, environment: Environment
 ) -> dict[str, Node]:
-    """Returns any function of w for an E that nothing defines, beside ∂E/∂w in a formula."""
+    """Returns any function of w for an E that nothing defines, beside ∂E/∂w in a formula.
+
+    What the formula is of must be made of that E, where anything defines it: else E says nothing.
+    """
     wrt, found = target.wrt, dict[str, Node]()
+    trees = in_force(environment)
     for node in walk(formula) if formula is not None else ():
         if not isinstance(node, Derivative) or key_of(node.wrt) != key_of(wrt):
             continue
         own, of = node.of, key_of(target.of)
         if isinstance(own, Symbol) and isinstance(wrt, Symbol) and own.key != of:
-            if not environment.definitions_of(own) and not environment.versions(own):
-                running = _running(wrt)
-                found[own.key] = _summed(running, Call(own.span, "sin", (running,)))
+            apart = of in trees and not _leads(trees, trees[of], environment, own.key)
+            if apart or environment.definitions_of(own) or environment.versions(own):
+                continue
+            running = _running(wrt)
+            found[own.key] = _summed(running, Call(own.span, "sin", (running,)))
     return found
 
 
@@ -108,7 +114,7 @@ def known_upstream(
 
 
 def _prefix(of: str) -> str:
-    return f"∂{'loss' if of.split('_')[0] in LOSSES else of}/∂"
+    return f"∂{of_loss(of)}/∂"
 
 
 def in_force(environment: Environment, section: int = 0) -> dict[str, Node]:

@@ -10,7 +10,7 @@ import numpy as np
 from reports.documents import values
 from reports.documents.evaluate import Context, evaluate
 from reports.documents.indices import bindings, instance, letters, named, scripts, without_index
-from reports.documents.notation import LOSSES
+from reports.documents.notation import of_loss
 from reports.documents.readings import PLAIN, Reading
 from reports.documents.source import Place
 from reports.documents.tree import (
@@ -411,8 +411,7 @@ def key_of(node: Node) -> str | None:
             return node.key
         case Derivative(of=of, wrt=wrt):
             top, bottom = key_of(of), key_of(wrt)
-            top = "loss" if top is not None and top.split("_")[0] in LOSSES else top
-            return None if top is None or bottom is None else f"∂{top}/∂{bottom}"
+            return None if top is None or bottom is None else f"∂{of_loss(top)}/∂{bottom}"
         case Call(name=name, arguments=(argument,), prime=prime) if prime:
             inner = key_of(argument)
             return None if inner is None else f"{name}{chr(39) * prime}({inner})"

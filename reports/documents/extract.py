@@ -73,6 +73,9 @@ _TEX_CODE = re.compile(
     r"\\begin\{(verbatim|lstlisting|minted|Verbatim|comment)\*?\}(.*?)(?:\\end\{\1\*?\}|\Z)",
     re.DOTALL,
 )
+_TEX_CODE_SPAN = re.compile(
+    r"\\(?:verb\*?|lstinline(?:\[[^\]\n]*\])?|mintinline\{\w+\})([^\w\s*{])[^\n]*?\1"
+)
 _CODE_SPAN = re.compile(r"(?<![`\\])(`{1,2})(?!`)((?:(?!\n[ \t]*\n)[^`]|(?!\1)`){1,400}?)\1(?!`)")
 _GITHUB_MATH = re.compile(r"\$`([^`\n]+)`\$")
 _WORDS = re.compile(r"[A-Za-z]{2,}")
@@ -171,6 +174,7 @@ def _without_tex_code(text: str) -> tuple[str, list[Part]]:
         body = re.sub(r"^\[[^\]\n]*\]", "", match[2])
         parts.append(Code(match.start(2), match.end(2), body, "python"))
     text = _blanked(text, spans)
+    text = _blanked(text, [m.span() for m in _TEX_CODE_SPAN.finditer(text)])
     text = _blanked(text, [m.span() for m in _TEX_COMMENT.finditer(text)])
     begin = text.find(r"\begin{document}")
     return (_blanked(text, [(0, begin)]) if begin > 0 else text), parts

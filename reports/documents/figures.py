@@ -227,9 +227,9 @@ def _is_complete(model: Model, target: Derivative, key: str) -> bool:
 def _are_given_together(name: str, other: str, environment: Environment) -> bool:
     """Whether two names are inputs that stand side by side, as in x = 3, y = −5, z = 4."""
     first, second = (environment.entries.get(key, ()) for key in (name, other))
-    entries = [*first, *second]
-    lines = {e.place.line for e in entries}
-    return len(lines) == 1 and all(e.provenance == "given" for e in entries) and bool(first)
+    entries = [*first[-1:], *second[-1:]]
+    places = {(e.place.cell, e.place.line) for e in entries}
+    return len(places) == 1 and all(e.provenance == "given" for e in entries) and bool(first)
 
 
 def _reproduces(model: Model, target: Derivative, key: str) -> bool:

@@ -206,6 +206,9 @@ def _define_function(chain: Chain, environment: Environment, source: Source) -> 
     function = Function(keys, tree, environment.section)
     environment.functions[first.name + "'" * first.prime] = function
     if not first.prime:
+        before = environment.arguments.get(first.name, parameters)
+        if tuple(a.key for a in before) != keys:  # another function under the same letter
+            environment.definitions.pop(first.name, None)
         environment.arguments[first.name] = parameters
         place = source.place(chain.links[1].span[0])
         definition = Definition(tree, place, environment.section, chain.words)

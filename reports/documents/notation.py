@@ -172,3 +172,13 @@ UNREADABLE: Mapping[str, str] = {
     "xrightarrow": "an arrow",
 }
 """What has no meaning here, in words."""
+
+
+def of_loss(key: str) -> str:
+    """Returns "loss" for the names of a loss, which documents mix; E_1 and E_2 are two losses.
+
+    >>> of_loss("E"), of_loss("L_CE"), of_loss("E_2"), of_loss("z")
+    ('loss', 'loss', 'E_2', 'z')
+    """
+    base, _, script = key.partition("_")
+    return "loss" if base in LOSSES and not any(map(str.isdecimal, script)) else key

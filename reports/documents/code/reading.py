@@ -27,6 +27,7 @@ from reports.documents.code.plans import (
 )
 from reports.documents.code.program import Class, Function
 from reports.documents.code.report import findings
+from reports.documents.code.showing import only_shows
 from reports.documents.code.slopes import Held, held, slope_pairs
 from reports.documents.code.steppers import (
     Stepped,
@@ -71,7 +72,7 @@ def code_claims(
             found, missed = _of_block(block, budget, text, flagged)
             claims += found
             unread += missed
-            if not found and not missed:
+            if not found and not missed and not only_shows(block.tree):
                 unread.append(_nothing(block))
     return claims, unread
 

@@ -137,3 +137,28 @@ def test_one_average_for_two_gradients():
     text = f"```python\n{body}\n```"
     (claim,) = code(text)
     assert claim.flagged
+
+
+SHOWING = [
+    "import numpy as np\nimport matplotlib.pyplot as plt",
+    "%matplotlib inline\n%load_ext autoreload",
+    "",
+    "# nothing here",
+    "plt.figure(figsize=(4, 3))\nplt.plot(losses)\nplt.show()",
+    "fig, axs = plt.subplots(2)\naxs[0].plot(x, y)\nfor ax in axs:\n    ax.set_xlabel('w')",
+    "print('loss:', loss)\nprint(w)",
+    "np.random.seed(1)",
+]
+HIDING = [
+    "dw = x * (y - t)",
+    "plt.plot(losses)\ndw = x * (y - t)",
+    "for a in ax:\n    w -= 0.1 * dw",
+    "def backward(x):\n    print(x)",
+]
+
+
+@pytest.mark.parametrize(
+    ("body", "count"), [*((body, 0) for body in SHOWING), *((body, 1) for body in HIDING)]
+)
+def test_what_only_imports_or_shows_is_nothing_to_check(body, count):
+    assert audit_text(f"```python\n{body}\n```").coverage.unchecked == count

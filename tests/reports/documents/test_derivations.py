@@ -126,6 +126,50 @@ def test_a_letter_that_is_computed_is_no_function():
     assert claim.right == "4"
 
 
+TWO_LOSSES = r"""$$z_1 = a_1 h$$ {} $$E_1 = \frac{1}{2}(t_1 - z_1)^2$$
+$$E = \frac{1}{2}(t_1 - z_1)^2 + \frac{1}{2}(t_2 - z_2)^2$$
+$$\frac{\partial E}{\partial h} = \frac{\partial E_1}{\partial h}"""
+
+
+@pytest.mark.parametrize("second", ["$$z_2 = 0.5$$", "$$z_2 = a_2 h$$", "$$E_2 = 0.3$$"])
+def test_a_second_loss_that_is_not_defined_is_not_the_first(second):
+    text = TWO_LOSSES.replace("{}", second)
+    audited = audit_text(text + r" + \frac{\partial E_2}{\partial h}$$")
+    assert not audited.flagged
+    assert audited.coverage.unchecked
+
+
+def test_a_second_loss_that_is_defined_is_checked():
+    second = r"$$z_2 = a_2 h$$ $$E_2 = \frac{1}{2}(t_2 - z_2)^2$$"
+    text = TWO_LOSSES.replace("{}", second)
+    assert not audit_text(text + r" + \frac{\partial E_2}{\partial h}$$").flagged
+    assert audit_text(text + r" - \frac{\partial E_2}{\partial h}$$").flagged
+    figures = (
+        r"$E = E_1 + E_2$. $\frac{\partial E_1}{\partial h} = 0.1$, "
+        r"$\frac{\partial E_2}{\partial h} = 0.2$. $\frac{\partial E}{\partial h} ="
+        r" \frac{\partial E_1}{\partial h} + \frac{\partial E_2}{\partial h} = "
+    )
+    assert not audit_text(f"{figures}0.3$").flagged
+    assert audit_text(f"{figures}0.5$").flagged
+
+
+FIRST = r"$f(x, y) = x^2 y$ at $x = 3$, $y = 4$. $\frac{\partial f}{\partial x} = 2xy = 24$."
+SECOND = (
+    r"$f(x, y, z) = (x + y) z$ at $x = -2$, $y = 5$, $z = -4$. "
+    r"$\frac{\partial f}{\partial x} = z = "
+)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("**Exercise 1.** ", "**Exercise 2.** "), ("## Exercise 1\n\n", "## Exercise 2\n\n")],
+)
+def test_the_newest_function_of_a_letter_counts(first, second):
+    text = f"{first}{FIRST}\n\n{second}{SECOND}"
+    assert not audit_text(f"{text}-4$.").flagged
+    assert audit_text(f"{text}4$.").flagged
+
+
 STEPS = [
     ("v = \\mu v + g", "w = w - \\eta v", "w = w + \\eta v"),
     ("v = \\mu v - \\eta g", "w = w + v", "w = w - v"),

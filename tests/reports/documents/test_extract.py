@@ -60,6 +60,13 @@ def test_latex_comments_and_verbatim_are_no_maths():
     assert formulas(text, ".tex") == [("5:2", "z = 2"), ("5:15", "w")]
 
 
+@pytest.mark.parametrize(
+    "code", [r"\verb|$1 + 1 = 3$|", r"\verb*!$a$ % b!", r"\lstinline[language=C]+$a$+"]
+)
+def test_latex_code_within_a_line_is_no_maths(code):
+    assert formulas(f"{code} and $z = 2$", ".tex") == [(f"1:{len(code) + 7}", "z = 2")]
+
+
 def test_code_blocks_keep_their_language():
     (code,) = (p for p in extract(Source("```python\nx = 1\n```")) if isinstance(p, Code))
     assert (code.language, code.text) == ("python", "x = 1\n")
