@@ -31,15 +31,15 @@ _JOINING = re.compile(
     r"(?i)\b(?:so|then|hence|thus|therefore|consequently|accordingly|and|or|we|i|one|us|lets?|have"
     r"|has|find\w*|found|see|get|gets|got|getting|obtain\w*|giv(?:es?|ing)|yield\w*|result\w*"
     r"|comes?|works?|out|to|up|evaluat\w+|equals?|comput\w+|calculat\w+|substitut\w+|plug\w*"
-    r"|insert\w*|putting|which|that|this|these|it|is|are|be|as|a|an|the|of|for|in|into|at|by|from"
-    r"|on|with|our|its|all|both|above|below|here|again|also|finally|later|once|together|indeed"
+    r"|insert\w*|putting|which|that|this|these|it|is|are|be|as|a|an|the|of|for|in|into|by|from"
+    r"|with|our|its|all|both|above|below|here|again|also|finally|later(?: on)?|once|together|indeed"
     r"|directly|easily|simply|just|exactly|approximately|about|roughly|numerically|namely|i\.e"
     r"|forward|pass|formula|equation|definition|numbers?|figures?|values?|answer|sum|product"
-    r"|difference|total|overall|outputs?|loss|cost|error|mean|average|variance|gradient"
+    r"|difference|overall|outputs?|loss|cost|error|mean|variance|gradient|network|summ\w+"
     r"|derivative|slope|score|weighted|net|hidden|neuron|unit|node|layer|function|first)\b"
     r"|因此|因而|所以|由此|故|于是|从而|可以|可知|可见|我们|得到|得出|得|结果|求出|算出|计算|答案"
     r"|代入|数值|带入|直接|最后|最终|即|便|就|则|有|为|是|等于|约|那么|这样|上式|公式|定义|按照|根据"
-    r"|前向传播|总|和|与|及|并|且|均值|平均|方差|误差|损失|代价|输出|函数|加权|隐藏层|值|其|的|出|中|将"
+    r"|前向传播|和|与|及|并|且|均值|方差|误差|损失|代价|输出|函数|加权|隐藏层|值|其|的|出|中|将"
 )
 _GIVEN = re.compile(
     r"(?i)\b(?:let|suppose|assum\w+|tak\w+|given|if|when\w*|for|with|choos\w+|set|fix\w*|consider"
@@ -70,10 +70,21 @@ _DENIED = re.compile(
     r")(?!\w)"
     r"|忽略|略去|吸收|错误(?!率)|误以为|误认|误写|并非|不成立|不对|不正确"
 )
+_GIVEN_IN_WORDS = re.compile(
+    r"(?i)\b(?:is|are|be|becomes?|as|to) \$ |[为是成取]了? ?\$ |\b(?:now|twice|this time)\b"
+)
+"""What gives a value without a statement: "let x be 4", "the input is 4"."""
+
+_ONLY_WHERE = re.compile(
+    r"(?i)\b(?:for|if|when\w*|where|at|with|without|instead|only|would|unless|provided|after|before"
+    r"|because|since)\b|\?|[时当若？]|如果|假如|去掉"
+)
+"""What stands behind a value that holds elsewhere: "for x = 4", "if the bias is dropped"."""
+
 _DENIED_AFTER = re.compile(
     r"(?i)\s*[$\\)\]]*,?\s*(?:(?:which|this|that|it)\s+)?(?:(?:is|are|was|does|do|would|will|can"
-    r"|could|has|holds?)\s*)?(?:not\b|n't|never|false\b|wrong|incorrect|impossible|a mistake"
-    r"|probability zero)|\s*[$\\)\]]*\s*(?:这|的|是|并)?\s*(?:条件|假设|说法|结论|情况)?\s*是?"
+    r"|could|has|holds?)\s*)?(?:be )?(?:not\b|n't|never|false\b|wrong|incorrect|impossible"
+    r"|a mistake|probability zero)|\s*[$\\)\]]*\s*(?:这|的|是|并)?\s*(?:条件|假设|说法|结论|情况)?\s*是?"
     r"(?:不成立|不对|错|并不|不可能|不正确|不会)"
 )
 _END = re.compile(r"[.!?;](?=\s|\Z)|:(?=\s)|[。！？；]|：(?!\Z)")
@@ -82,14 +93,15 @@ _PARAGRAPH = re.compile(r"\n[ \t>]*\n|\n[ \t>]*(?:[-*+]|\d+\.|#+|\\item)\s")
 _FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$]*\$|\\\(.*?\\\)|\\\[.*?\\\]", re.DOTALL)
 _WORD = re.compile(r"[^\W\d_]")
 _BLANKS = re.compile(r"\s+")
-FARTHEST = 2000
+FARTHEST, NEAREST = 2000, 200
 
 
 def stance(text: str, at: int, end: int | None = None) -> Stance:
     """Returns what the sentence of a value says of it.
 
     It is found only where the words since the statement before it are joining words and no others.
-    Where its paragraph changes something before it, it is open. Where a sentence says both that a
+    Where its paragraph changes or gives something in
+    words before it, it is open. Where a sentence says both that a
     value is given and found, as in "suppose n is as large, so n = 8", it is open.
 
     Args:
@@ -116,7 +128,9 @@ def stance(text: str, at: int, end: int | None = None) -> Stance:
     if _GIVEN.search(sentence):
         return "open" if found else "given"
     joined = found and not _WORD.search(_JOINING.sub(" ", clause))
-    return "found" if joined and not _CHANGED.search(paragraph) else "open"
+    moved = _CHANGED.search(paragraph) or _GIVEN_IN_WORDS.search(paragraph)
+    moved = moved or (end is not None and _ONLY_WHERE.search(_behind(text, end)))
+    return "found" if joined and not moved else "open"
 
 
 def _sentences(text: str, at: int) -> tuple[str, str]:
@@ -131,6 +145,13 @@ def _sentences(text: str, at: int) -> tuple[str, str]:
     earlier = [s for p in paragraphs[:-1] for s in _END.split(p) if s.strip()]
     sentences = _END.split(paragraphs[-1])
     return " . ".join((*earlier[-1:], *sentences)), sentences[-1]
+
+
+def _behind(text: str, end: int) -> str:
+    """Returns the words behind a formula, up to the next formula and within its sentence."""
+    after = text[end : end + NEAREST].lstrip("$\\)] ")
+    after = _END.sub(lambda m: m[0][0] + "\0", _PARAGRAPH.split(after)[0])
+    return re.split(r"\0|\$|\\\(|\\\[", after)[0]
 
 
 def _marked(formula: re.Match[str]) -> str:

@@ -3,7 +3,7 @@
 import ast
 
 SHOWING = frozenset(
-    "print display pprint help warnings matplotlib mpl plt pyplot sns fig figure ax axs axes".split()
+    "print display pprint help warnings matplotlib mpl plt pyplot sns fig figure ax axs".split()
 )
 """Names whose calls print, draw, or silence."""
 

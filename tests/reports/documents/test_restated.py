@@ -95,6 +95,17 @@ CHANGED = [
     "Adding one to $b$ gives $y = 6$.",
     "Replace $a$ by $3$. Then $y = 11$.",
     "Replace $a$ by $3$.\n\nThen\n\n$$y = 11$$",
+    "So at $4$ we get $y = 6$.",
+    "Let $x$ be $4$. Then $y = 6$.",
+    "The input becomes $4$. So $y = 6$.",
+    "设 $x$ 为 $4$。则 $y = 6$。",
+    "Let us take twice the input. Then $y = 8$.",
+    "This gives $y = 6$ for $x = 4$.",
+    "So $y = 6$ when the input is $4$.",
+    "We get $y = 3$ without the bias.",
+    "因此 $y = 6$（当 $x = 4$ 时）。",
+    "得 $y = 3$（去掉偏置）。",
+    "So $y = 6$? No.",
     "Now $y = 7$.",
     "This time $y = 7$.",
 ]
@@ -108,6 +119,9 @@ DENIED = [
     "A common mistake is\n\n$$d = 6$$",
     "常见错误：$d = 6$。",
     "It is not true that $d = 6$.",
+    "So $d = 6$ would be wrong.",
+    "It follows that $d = 6$ cannot happen.",
+    "所以 $d = 6$ 不可能。",
 ]
 LEFT_OUT = [
     f"Ignoring the factor 2, {SLOPE}.",
@@ -124,6 +138,8 @@ OTHERS = [
 ]
 WRONG += [
     (f"{LINE}So we get $y = 8$.", "5"),
+    (f"{LINE}Plugging in the numbers, we obtain $y = 8$, as above.", "5"),
+    (f"{LINE}The output of the network is therefore $y = 8$.", "5"),
     (f"{LINE}代入得到 $y = 8$。", "5"),
     (f"{LINE}Doubling $x$ gives $y = 2 \\cdot 3 + 2 = 9$.", "8"),
     (f"{LOSS}So we get {SLOPE}.", "2 (w − 5)"),
