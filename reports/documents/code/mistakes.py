@@ -244,8 +244,17 @@ def _numbers(node: ast.AST, material: Material) -> Iterator[Change]:
                     f"the index is {words}",
                     3,
                 )
+        case ast.BinOp(op=ast.Mult(), left=ast.Constant(value=int() | float() as value)):
+            for name in material.names:
+                words = f"{value} stands where {name} belongs"
+                factor = expression(name)
+                yield lambda n, f=factor: ast.BinOp(f, ast.Mult(), n.right), words, 4
         case ast.BinOp(op=ast.Pow(), left=left, right=right):
             yield lambda n, left=left: left, "the power does not belong there", 3
+            if isinstance(right, ast.Constant) and isinstance(right.value, int):
+                factor = ast.Constant(right.value + 1)
+                words = f"the factor {factor.value} of the slope of a power is missing"
+                yield lambda n, f=factor: ast.BinOp(f, ast.Mult(), n), words, 3
             if isinstance(right, ast.Constant):
                 for name in material.names:
                     yield (
