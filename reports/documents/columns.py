@@ -24,6 +24,9 @@ from reports.documents.values import NotEvaluable, Quantity, ShapeClash, Undefin
 FEWEST_RIGHT, SHARE_RIGHT = 2, 2 / 3
 """So many cells of a column, and this share of them, agree by no accident."""
 
+MOST_ROWS = 200
+"""Longer tables are data."""
+
 _FORMULA = re.compile(r"\$([^$]+)\$|\\\(((?:[^\\]|\\[^)])+)\\\)")
 _TOTAL = re.compile(r"(?i)^[*$_ ]*(?:sum|total|\\sum|Σ|合计|总和|总计|求和|和)[*$_ :：]*$")
 
@@ -54,7 +57,7 @@ def column_claims(source: Source, environment: Environment, shared: Conventions)
     if "|" not in source.text:
         return
     for rows in tables(source.text):
-        if len(rows) > FEWEST_RIGHT:
+        if FEWEST_RIGHT < len(rows) <= MOST_ROWS:
             for cells in (*_computed(rows, environment, shared), *_totals(rows, shared)):
                 yield from _verdicts(cells, source)
 
@@ -90,6 +93,8 @@ def _computed(
     columns = {name.key for name, _ in headings if name is not None}
     if len(columns) < sum(name is not None for name, _ in headings):
         return  # two columns of one name
+    if all(tree is None for _, tree in headings):
+        return
     held = [_stated_row(cells, headings, shared) for _, cells in rows[1:]]
     right: list[dict[str, Quantity]] = [{} for _ in held]
     for at, (name, tree) in enumerate(headings):
