@@ -122,9 +122,9 @@ def test_the_wrong_function_of_a_tree_is_named(device):
         return nn.Sequential(Linear(5), nn.Tanh(), Linear(5, factor=0.5), nn.LayerNorm(5))
 
     verdict = gradcheck.check(made(make, device), draw(4, 5, device=device), seed=0)
-    assert verdict.status == "fail" and [root.path for root in verdict.roots] == ["net[2].Affine"], str(
-        verdict
-    )
+    assert verdict.status == "fail" and [root.path for root in verdict.roots] == [
+        "net[2].Affine"
+    ], str(verdict)
 
 
 def test_sums_in_no_fixed_order_are_not_accused(device):

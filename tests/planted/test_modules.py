@@ -95,9 +95,9 @@ class Row(nn.Sequential):
 
 
 FORMS = {
-    "sequential": (Row, lambda i: f"net[{2 * i}]"),
-    "tree": (Tree, lambda i: f"blocks[{i}].linear"),
-    "recurrence": (Recurrence, lambda i: f"cells[{i}]"),
+    "sequential": (Row, lambda i: f"net[{2 * i}].Product"),
+    "tree": (Tree, lambda i: f"blocks[{i}].linear.Product"),
+    "recurrence": (Recurrence, lambda i: f"cells[{i}].Product"),
 }
 FACTORS = {"input": {"of_x": 2.0}, "weight": {"of_w": -1.0}}
 
@@ -124,7 +124,7 @@ def test_the_wrong_module_is_named(name, dtype, data, seed):
     last_first = sorted(wrong, reverse=True)
     assert [root.path for root in verdict.roots] == [path(i) for i in last_first], str(verdict)
     for root, i in zip(verdict.roots, last_first, strict=True):
-        assert {f.primal for f in root.findings} == {"x" if wrong[i] == "input" else "weight"}
+        assert {f.primal for f in root.findings} == {"x" if wrong[i] == "input" else "w"}
     assert all(torch.equal(x, before[n]) for n, x in module.state_dict().items())
     assert not any(part._forward_hooks or part._forward_pre_hooks for part in module.modules())
     assert len(str(verdict).splitlines()) <= 24
@@ -163,17 +163,27 @@ class Around(nn.Module):
 
 
 class Within(nn.Module):
-    def __init__(self):
+    def __init__(self, around):
         super().__init__()
-        self.first, self.around = nn.Linear(4, 4), Around()
+        self.first, self.around = nn.Linear(4, 4), around()
 
     def forward(self, x):
         return self.around(self.first(x))
 
 
 @pytest.mark.parametrize(
+    ("make", "path"), [(Around, "Product"), (lambda: Within(Around), "around.Product")]
+)
+def test_a_wrong_function_around_a_right_layer_is_named(make, path):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        verdict = gradcheck.check(make().double(), torch.randn(3, 4).double(), seed=0)
+    assert [(root.path, root.kind) for root in verdict.roots] == [(path, "part")], str(verdict)
+
+
+@pytest.mark.parametrize(
     ("make", "path", "edge"),
-    [(Cut, "", "first"), (Around, "", "inner"), (Within, "around", "around.inner")],
+    [(Cut, "", "first"), (lambda: Within(Cut), "around", "around.first")],
 )
 def test_right_modules_that_are_joined_wrongly(make, path, edge):
     with torch.random.fork_rng():
@@ -217,7 +227,7 @@ def test_data_within_a_network_needs_no_gradient():
         torch.manual_seed(0)
         x, indices = torch.randn(3, 4).double(), torch.tensor([0, 2, 2])
         verdict = gradcheck.check(MaskedThenWrong().double(), x, indices, seed=0)
-    assert [root.path for root in verdict.roots] == ["wrong"], str(verdict)
+    assert [root.path for root in verdict.roots] == ["wrong.Product"], str(verdict)
     assert "undecided" not in verdict.notes[-1]
 
 
