@@ -22,6 +22,10 @@ ROUNDING_ULPS = 4.0
 """The claim is itself rounded: so many ulps of ‖x̄·v‖₂ are added to every bar."""
 
 
+VISIBLE_ZERO = 2.0**-3
+"""A bar above such a share of the outputs (or of what they are the sum of) shows no zero: the
+outputs could double over a few times the primal's scale."""
+
 NOTHING_ULPS = 2.0**12
 """A derivative is called zero where it is below so many ulps of the outputs at a step of the
 primal's whole scale; the verdict then says below what."""
@@ -132,7 +136,9 @@ def _is_decided_zero(estimate: Estimate, k: int, bar: float, weight: float, eps:
         nothing = max(nothing, NOTHING_ULPS * float(estimate.terms[k]))
     if weight > min(nothing, bar):
         return False
-    return bool(estimate.still[k]) or bar <= max(nothing, eps**0.4 * float(estimate.sensitivity[k]))
+    if bar > VISIBLE_ZERO * max(float(estimate.size[k]), float(estimate.terms[k]) / eps):
+        return False
+    return bool(estimate.still[k]) or bar <= max(nothing, eps**0.4 * float(estimate.slowest[k]))
 
 
 def _too_small(weight: float, bar: float) -> str:

@@ -37,6 +37,12 @@ GROWN = 2.0**20
 """Of an entry so many times larger twice itself is 2^-19: below the spacing of the half precisions,
 and of a quantiser some steps."""
 
+GROWN_NARROW = 2.0**10
+"""The same for float32: 2^-19 of the entry is below its spacing then."""
+
+SAME = 2.0**-8
+"""Two moves that differ by no more are the same step; those of a fast sine seldom are."""
+
 LOUD_ULPS = 2.0**12
 """A crossing must move some output by so many ulps: a 2^-5 of it would then still be seen."""
 
@@ -102,8 +108,11 @@ def fineness(
         bits = _format(np.concatenate([before, before + change]), np.tile(change, 2), own)
         if bits < own:
             on_grid = _is_grid(np.concatenate([base, base + large[0]]), bits)
+            (apart,) = rng.spawn(
+                1
+            )  # what is drawn afterwards does not depend on what is asked here
             return {
-                name: 0 if on_grid or _is_stepped(evaluator, base, name, bits, rng) else bits
+                name: 0 if on_grid or _is_stepped(evaluator, base, name, bits, apart) else bits
                 for name in evaluator.point
             }
     return {
@@ -229,10 +238,11 @@ def _is_stepped(
     evaluator: Evaluator, base: np.ndarray, name: str, bits: int, rng: np.random.Generator
 ) -> bool:
     """Whether outputs that are numbers of a format are those of a quantiser of one primal."""
-    drawn = (
-        _drawn({name: evaluator.point[name]}, rng) if backends.size(evaluator.point[name]) else []
-    )
+    x = evaluator.point[name]
+    if bits >= FLOAT32_BITS or not backends.size(x):  # differences in float32 move in steps, too
+        return False
     share = next(share for known, share in FORMATS if known == bits)
+    drawn = _drawn({name: x}, rng)
     return _is_quantised(evaluator, base, [(n, i, 0.0) for n, i in drawn], share)
 
 
@@ -257,11 +267,13 @@ def _is_quantised(
     alive = [(n, i, d) for n, i, _ in entries if (d := _jump(evaluator, base, n, i, share)) > 0]
     if share > BELOW_FORMATS:
         grown = [_is_finer(evaluator, base, n, i, bits) for n, i, _ in alive]
-        if sum(grown) > len(alive) / 2:
-            return True
+    else:
+        grown = [_jump(evaluator, base, n, i, share, GROWN_NARROW) > 0 for n, i, _ in alive]
+    if sum(grown) > len(alive) / 2:
+        return True
     least = 2.0 ** (evaluator.bits - bits + 1)
     same = [
-        d > least and _jump(evaluator, base, n, i, FURTHER * share) <= LOOSELY * d
+        d > least and abs(_jump(evaluator, base, n, i, FURTHER * share) - d) <= SAME * d
         for n, i, d in alive
     ]
     return len(alive) > 1 and sum(same) > len(alive) / 2

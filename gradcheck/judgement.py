@@ -145,9 +145,7 @@ def walked(m: Measurement, point: Mapping[str, Any]) -> Iterator[Probed]:
 
 def looked_closer(m: Measurement, probed: list[Probed]) -> tuple[Measurement, list[Probed]]:
     """Returns the probes after noise, kinks, exact routes, inner rounding, and constants."""
-    # A claim of fewer digits than the evaluations have is not decided by hearing these better.
-    unsure = {"fail"} if m.evaluator.rounded else {"fail", "inconclusive"}
-    if any(p.outcome.status in unsure for p in probed):
+    if any(p.outcome.status == "fail" for p in probed):
         m.listen_again()
         probed = [m.walked_again(p) for p in probed]
     calm = calmed(m) if any(p.is_doubtful for p in probed) else None

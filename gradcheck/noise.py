@@ -34,13 +34,6 @@ Z = 8.0
 """Bars count noise Z times: false alarms are 1e-3 at Z = 3, 6e-4 at 6, none in 2e5 at 8."""
 
 
-COMBINED, STRAIGHTENED = ((1.0, 1.0), (-20.0, 0.5), (64.0, 0.25)), 17094.0
-"""Factors of the bends over shares of δ, and the variance of their sum in that of one value:
-2 (1 + 400 + 4096) + 90², the point itself being in each."""
-
-GRAIN = 64
-"""Jitters are so many ulps and more, so that their fourths are no fractions of one."""
-
 LOUD = 1 / 3
 """Noise above 2^-(LOUD p) of the outputs is none of rounding: something jumps under the jitter (a
 branch is taken where a primal is zero). Each primal is then listened to by itself."""
@@ -198,14 +191,12 @@ def symmetric_noise(
 ) -> np.ndarray:
     """Returns σ without help of the claim: f(x + δ) + f(x − δ) − 2 f(x) has no linear part.
 
-    More evaluations than `function_noise`, whose σ a wrong claim inflates; at its last radius. A
-    function that is bent over that (an exponential of seconds, at a time since 1970) inflates it,
-    too: even powers of δ up to the fourth are eliminated by δ/2 and δ/4.
+    Twice the evaluations of `function_noise`, whose σ a wrong claim inflates; at its last radius.
     """
     spreads = [rounding_floor(base, weights, evaluator.bits)]
-    for ulps, heard, louder in ((NEAR_ULPS, _bends, 6.0), (radius, _straightened, STRAIGHTENED)):
-        sums = [weights @ bend for bend in heard(evaluator, base, ulps, rng)]
-        spread = rms(sums) / louder**0.5 if sums else spreads[0]
+    for ulps in (NEAR_ULPS, radius):
+        sums = [weights @ bend for bend in _bends(evaluator, base, ulps, rng)]
+        spread = rms(sums) / 6**0.5 if sums else spreads[0]
         spreads.append(np.where(np.isfinite(spread), spread, 0.0))
     return np.max(spreads, axis=0)
 
@@ -231,27 +222,6 @@ def _bends(
         there, here = evaluator.values(moved), evaluator.values(mirrored)
         if there.size == base.size == here.size:
             yield (there - base) + (here - base)
-
-
-def _straightened(
-    evaluator: Evaluator, base: np.ndarray, ulps: int, rng: np.random.Generator
-) -> Iterator[np.ndarray]:
-    """Yields combinations of the bends over δ, δ/2 and δ/4 that leave its sixth power only."""
-    for _ in range(JITTERS):
-        _, whole = jittered(evaluator, max(1, ulps // GRAIN), rng)
-        total = np.zeros(base.size)
-        for factor, share in COMBINED:
-            step = {n: GRAIN * share * d for n, d in whole.items()}
-            sides = [
-                {n: backends.of(x).step(x, sign, step[n]) for n, x in evaluator.point.items()}
-                for sign in (1.0, -1.0)
-            ]
-            there, here = (evaluator.values(side) for side in sides)
-            if not there.size == base.size == here.size:
-                break
-            total = total + factor * ((there - base) + (here - base))
-        else:
-            yield total
 
 
 def gradient_noise(

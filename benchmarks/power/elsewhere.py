@@ -99,7 +99,7 @@ def measured(case: Case, inputs: Arrays, seed: int) -> list[Measurement]:
         return findings
 
     case.reset()
-    with mock.patch.object(importlib.import_module("gradcheck.check"), "explained", kept):
+    with mock.patch.object(importlib.import_module("gradcheck.judgement"), "explained", kept):
         checked(case, inputs, case.backward, seed)
     return found
 

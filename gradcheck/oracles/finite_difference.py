@@ -77,7 +77,8 @@ class Estimate:
         weights: ‖x̄·v‖₂.
         step: the largest step that the estimate rests on, relative to the primals' scale.
         sensitivity: how fast the outputs move along the direction, cancellations apart: the unit
-            in which "no derivative at all" is judged; at the level where it is least.
+            in which "no derivative at all" is judged.
+        slowest: the same at the level where it is least.
         size: the size of the outputs, root sum of squares.
         terms: the unit in the last place of what they may be the sum of.
         still: whether the outputs move no more than rounding even at the longest step, or no more
@@ -93,6 +94,7 @@ class Estimate:
     weights: np.ndarray
     step: float
     sensitivity: np.ndarray
+    slowest: np.ndarray
     size: np.ndarray
     terms: np.ndarray
     still: np.ndarray
@@ -354,6 +356,7 @@ def _tableau(line: Line) -> Estimate:
         weights=np.array(line.sizes),
         step=float(steps[0]),
         sensitivity=line.sensitivity(),
+        slowest=np.min([line.levels[t].moved / t for t in steps], axis=0),
         size=seen_through(line.weights, line.base),
         terms=terms,
         still=(line.levels[line.steps[0]].moved <= Z * np.sqrt(2.0) * quiet) | (most <= murmur),

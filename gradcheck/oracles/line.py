@@ -192,11 +192,9 @@ class Line:
         return Z * np.sqrt(2.0) * self.sigma / (2 * t)
 
     def sensitivity(self) -> np.ndarray:
-        """Returns how fast the outputs move, root sum of squares, at the level where it is least.
-
-        Not at the coarsest: over a step too long an exponential moves by all that float64 holds.
-        """
-        return np.min([level.moved / t for t, level in self.levels.items()], axis=0)
+        """Returns how fast the outputs move at the coarsest level, root sum of squares."""
+        t = self.steps[0]
+        return self.levels[t].moved / t
 
 
 def _level(

@@ -65,10 +65,16 @@ def _markdown(lines: Sequence[str], remarks: Remarks) -> Iterator[str]:
             fence = "" if fence else bare[:3]
         dollars += line.count("$$")
         inside = fence or dollars % 2 or _is_open(lines[:number][-40:])
+        inside = inside or (_is_row(line) and any(map(_is_row, lines[number : number + 1])))
         if waiting and not inside:
             yield from _quotes(waiting)
             waiting = []
     yield from _quotes(waiting)
+
+
+def _is_row(line: str) -> bool:
+    """Whether a line belongs to a pipe table, which a remark would cut in two."""
+    return line.strip(" \t>").startswith("|")
 
 
 def _is_open(lines: Sequence[str]) -> bool:

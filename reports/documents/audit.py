@@ -11,6 +11,7 @@ from reports.documents import layers
 from reports.documents.arithmetic import Judged, judge
 from reports.documents.claims import Audited, Claim, Coverage
 from reports.documents.code import code_claims
+from reports.documents.columns import column_claims
 from reports.documents.conventions import Conventions, conventions
 from reports.documents.derivatives import derivative_claims
 from reports.documents.environment import Environment
@@ -153,8 +154,17 @@ class _Reader:
             read_tables(source, parts, self._environment, self._conventions)
             for part in parts:
                 self._part(part, source)
+            if self._environment.explains:
+                self._tables(source)
         if self._environment.explains:
             self._code()
+
+    def _tables(self, source: Source) -> None:
+        """Judges the columns of tables, whose headings may use all that the text defines."""
+        claims = [*column_claims(source, self._environment, self._conventions)]
+        self.claims += claims
+        self._checked += len(claims)
+        self._statements += len(claims)
 
     def _code(self) -> None:
         """Judges the document's code, all blocks of which know the functions of those before."""

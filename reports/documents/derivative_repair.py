@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 
 from reports.documents import values
 from reports.documents.environment import Environment, key_of
-from reports.documents.indices import Definitions, letters
+from reports.documents.indices import Definitions, items, letters
 from reports.documents.model import Model
 from reports.documents.points import LENGTH, shapes
 from reports.documents.tree import (
+    BigSum,
     Call,
     Derivative,
     Divide,
@@ -110,6 +112,7 @@ def changed(
             yield "a sign is wrong", replaced(formula, part, replace(part, sign=-part.sign))
         elif isinstance(part, Transposed):
             yield "a transpose is too many", replaced(formula, part, part.body)
+    yield from _other_indices(formula)
     trees = Model(definitions, lambda node: None, Environment()).trees(target.of)
     yield from _scaled(formula, target, trees)
     yield from _other_names(formula, trees)
@@ -154,6 +157,22 @@ def _other_names(formula: Node, trees: Sequence[Node]) -> Iterator[tuple[str, No
             tree = replaced(formula, part, other)
             if other.key != part.key and alike and not any(map(_is_nothing, walk(tree))):
                 yield f"{shown(part)} should be {shown(other)}", tree
+
+
+def _other_indices(formula: Node) -> Iterator[tuple[str, Node]]:
+    """Yields a formula with the index of a sum in place of another letter under it, or reversed."""
+    for part in walk(formula):
+        if not isinstance(part, BigSum):
+            continue
+        running = set(items(part.index))
+        used = [n for n in walk(part.body) if isinstance(n, Symbol) and letters(n)]
+        others = {c for n in used for c in letters(n)} - running
+        for name in used:
+            for old, new in [*product(others, running), *product(running, others)]:
+                if old in items(name.sub):
+                    other = replace(name, sub=name.sub.replace(old, new))
+                    words = f"{shown(name)} should be {shown(other)}"
+                    yield words, replaced(formula, name, other)
 
 
 def _is_nothing(node: Node) -> bool:

@@ -17,7 +17,7 @@ from reports.documents.dimensions import Dimensions, solutions
 from reports.documents.environment import ROLES, Environment, key_of
 from reports.documents.indices import Definitions, items, letters
 from reports.documents.links import is_update, side, subject
-from reports.documents.model import Model
+from reports.documents.model import Model, relevant
 from reports.documents.places import quoted
 from reports.documents.points import Draw
 from reports.documents.readings import PLAIN
@@ -156,7 +156,8 @@ def _claim(chain: Chain, link: Link, source: Source, verdict: Verdict, words: st
 def compared(left: Node, right: Node, environment: Environment) -> str:
     """Returns "equal", "different", or "" where that cannot be said."""
     outcomes = set()
-    for definitions in (Definitions({}), Definitions(in_force(environment))):
+    known = relevant(Definitions(in_force(environment)), (left, right), environment)
+    for definitions in (Definitions({}), known):
         for one, other in _readings(left, right):
             for trial in _trials(one, other, definitions, environment):
                 outcome = trial.outcome()

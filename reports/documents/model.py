@@ -1,6 +1,6 @@
 """The function that a document defines: names computed from other names, down to the givens."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -311,6 +311,17 @@ def loss_form(tree: Node) -> str:
     if any(isinstance(n, Call) and n.name.startswith("log") for n in walk(tree)):
         return "ce"
     return "mse" if any(isinstance(n, Power) for n in walk(tree)) else ""
+
+
+def relevant(
+    definitions: Definitions, nodes: Iterable[Node], environment: Environment
+) -> Definitions:
+    """Returns the definitions to which formulas lead: elsewhere their letters may be arrays."""
+    model = Model(definitions, lambda node: None, environment)
+    trees = [tree for node in nodes for tree in model.trees(node)]
+    used = {family(n) for tree in trees for n in names(tree) if isinstance(n, Symbol)}
+    kept = {key: t for key, t in definitions.trees.items() if family(named(key)) in used}
+    return definitions if len(kept) == len(definitions) else Definitions(kept)
 
 
 def is_loss(key: str | None) -> bool:

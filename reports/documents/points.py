@@ -163,8 +163,8 @@ class Draw:
             length = self._dimensions.counts.get(node.key, self._length)
             return values.quantity(float(length))
         if node.key in ROLES["target"]:
-            if known and typed is None:
-                return known[0].value
+            if known and typed is None and np.any(known[0].value.value):
+                return known[0].value  # of a label 0 no gradient may be left
             weights = self._rng.uniform(0.1, 0.9, shape)
             axis = 1 if len(shape) == 2 and 1 not in shape else None
             total = weights.sum(axis=axis, keepdims=True)

@@ -162,9 +162,9 @@ def read_tables(
     source: Source, parts: Sequence[Part], environment: Environment, shared: Conventions
 ) -> None:
     """Binds the givens of pipe tables: a name beside its value, or names above their values."""
-    for rows in _tables(source.text):
+    for rows in tables(source.text):
         for offset, name, value in _named_cells(rows):
-            symbol, number = _one(name, shared), _one(value, shared)
+            symbol, number = one_side(name, shared), one_side(value, shared)
             if isinstance(symbol, Symbol) and number is not None and literal(number):
                 key = key_of(symbol)
                 if key is not None:
@@ -180,7 +180,8 @@ _ROW = re.compile(r"^[ \t>]*\|(.+)\|[ \t]*$")
 _RULE = re.compile(r"^[\s|:>-]+$")
 
 
-def _tables(text: str) -> Iterator[list[tuple[int, list[str]]]]:
+def tables(text: str) -> Iterator[list[tuple[int, list[str]]]]:
+    """Yields the pipe tables of a text: each row with its place and its cells."""
     rows: list[tuple[int, list[str]]] = []
     offset = 0
     for line in (*text.split("\n"), ""):
@@ -210,17 +211,17 @@ def _by_index(
     letter = rows[0][1][0].strip("$ *")
     if letter not in LETTERS or not all(cells[0].strip("$ ").isdecimal() for _, cells in rows[1:]):
         return
-    names = [_one(cell, shared) for cell in rows[0][1][1:]]
+    names = [one_side(cell, shared) for cell in rows[0][1][1:]]
     for offset, (at, *cells) in rows[1:]:
         for name, cell in zip(names, cells, strict=False):
-            number = _one(cell, shared)
+            number = one_side(cell, shared)
             if isinstance(name, Symbol) and letter in letters(name) and number is not None:
                 symbol = instance(name, {letter: int(at.strip("$ "))})
                 if literal(number) and isinstance(symbol, Symbol):
                     yield offset, symbol.key, number
 
 
-def _one(cell: str, shared: Conventions) -> Node | None:
+def one_side(cell: str, shared: Conventions) -> Node | None:
     """Returns the one side that a cell holds; None where it holds anything else."""
     text = cell.strip("$` *")
     if not text or len(text) > 200:

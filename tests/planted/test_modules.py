@@ -235,4 +235,4 @@ def test_a_chain_takes_modules_and_functions():
     module, x = made(Row, {1: FACTORS["input"]})
     chain = [torch.tanh, module, Linear(4).double()]
     verdict = gradcheck.check(chain, x, seed=0)
-    assert [root.path for root in verdict.roots] == ["chain[1][2]"], str(verdict)
+    assert [root.path for root in verdict.roots] == ["chain[1][2].Product"], str(verdict)

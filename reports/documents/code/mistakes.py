@@ -152,10 +152,35 @@ def _calls(node: ast.AST, material: Material) -> Iterator[Change]:
 
 
 def _turned_argument(at: int) -> Callable[[Any], ast.AST]:
+    return lambda node: _with_argument(at, turned(node.args[at]))(node)
+
+
+def _arguments(node: ast.AST, material: Material) -> Iterator[Change]:
+    """Yields terms and factors that an argument may lack: of a function, or of a case."""
+    match node:
+        case ast.Call(func=ast.Attribute(attr="where"), args=[_, *cases]):
+            first = 1
+        case ast.Call(func=ast.Name(), args=[*cases]):
+            first = 0
+        case _:
+            return
+    for at, case in enumerate(cases, first):
+        if isinstance(case, ast.Constant) and first:
+            other = cases[2 - at]
+            for name in material.names:
+                product = ast.BinOp(expression(name), ast.Mult(), other)
+                words = f"{shown(case)} stands where {shown(product)} belongs"
+                yield _with_argument(at, product), words, 5
+        elif isinstance(case, (ast.Name, ast.Attribute, ast.Subscript)):
+            for name in material.names:
+                words = f"the term {name} is missing"
+                more = ast.BinOp(case, ast.Add(), expression(name))
+                yield _with_argument(at, more), words, 6
+
+
+def _with_argument(at: int, new: ast.expr) -> Callable[[Any], ast.AST]:
     def make(node: Any) -> ast.AST:
-        args = list(node.args)
-        args[at] = turned(args[at])
-        return ast.Call(node.func, args, node.keywords)
+        return ast.Call(node.func, [*node.args[:at], new, *node.args[at + 1 :]], node.keywords)
 
     return make
 
@@ -244,8 +269,17 @@ def _numbers(node: ast.AST, material: Material) -> Iterator[Change]:
                     f"the index is {words}",
                     3,
                 )
+        case ast.BinOp(op=ast.Mult(), left=ast.Constant(value=int() | float() as value)):
+            for name in material.names:
+                words = f"{value} stands where {name} belongs"
+                factor = expression(name)
+                yield lambda n, f=factor: ast.BinOp(f, ast.Mult(), n.right), words, 4
         case ast.BinOp(op=ast.Pow(), left=left, right=right):
             yield lambda n, left=left: left, "the power does not belong there", 3
+            if isinstance(right, ast.Constant) and isinstance(right.value, int):
+                factor = ast.Constant(right.value + 1)
+                words = f"the factor {factor.value} of the slope of a power is missing"
+                yield lambda n, f=factor: ast.BinOp(f, ast.Mult(), n), words, 3
             if isinstance(right, ast.Constant):
                 for name in material.names:
                     yield (
@@ -339,6 +373,7 @@ TABLES: Sequence[Callable[[ast.AST, Material], Iterator[Change]]] = (
     _reductions,
     _transposes,
     _calls,
+    _arguments,
     names_of,
     _numbers,
     _squares,

@@ -149,6 +149,7 @@ def material_of(plan: Plan) -> Material:
     weights = [n for n in arrays if role(n.removeprefix("self.")) in {"weight", "recurrent"}]
     own = [n for n, v in plan.names.items() if isinstance(v, Function) and len(v.required) == 1]
     settings = {n for n in arrays if setting(n.removeprefix("self.")) in {"rate", "guard", "count"}}
+    settings -= _of_forward(plan)
     return Material(
         tuple(n for n in arrays if n not in settings)[:40],
         tuple(counts),
@@ -161,6 +162,16 @@ def material_of(plan: Plan) -> Material:
         unused_in(plan.backward.node),
         flags=flags_of(plan.names),
     )
+
+
+def _of_forward(plan: Plan) -> set[str]:
+    """Returns the settings by which the forward pass multiplies: the slope α of a leaky unit."""
+    found = set[str]()
+    for part in ast.walk(plan.forward.node) if plan.forward is not None else ():
+        if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Mult):
+            sides = (side for side in (part.left, part.right) if isinstance(side, ast.Attribute))
+            found |= {ast.unparse(side) for side in sides}
+    return found
 
 
 def flags_of(names: Mapping[str, Any]) -> dict[str, str]:

@@ -56,6 +56,35 @@ def test_derivatives(before, left, right, wrong):
     )
 
 
+SAMPLES = r"$J = \frac{1}{2m}\sum_{i=1}^m (\hat y^{(i)} - y^{(i)})^2$. "
+ONE_SAMPLE = (
+    r"$\ell = -[y\ln\hat y + (1-y)\ln(1-\hat y)]$, $\hat y = \sigma(w x + b)$. "
+    "$$\\frac{\\partial\\ell}{\\partial\\hat y} = \\frac{\\hat y-y}{\\hat y(1-\\hat y)}$$\n\n"
+    "$$\\frac{\\partial\\hat y}{\\partial z} = \\hat y(1-\\hat y)$$\n\n"
+)
+CHAIN_RULE = (
+    r"\frac{\partial\ell}{\partial z} = \frac{\partial\ell}{\partial\hat y}"
+    r"\cdot\frac{\partial\hat y}{\partial z}"
+)
+MARGIN = r"$L(w) = \ln(1 + e^{-ywx})$. "
+
+# letters that stand for something else further up: samples in a mean, a label of 0
+REUSED = [
+    (SAMPLES + ONE_SAMPLE, CHAIN_RULE, r"\hat y - y", r"(\hat y - y)\hat y(1-\hat y)"),
+    (f"平均损失 {SAMPLES}单个样本 {ONE_SAMPLE}", CHAIN_RULE, r"\hat y - y", r"y - \hat y"),
+    (f"For $z = 5$, $y = 0$ we have 1. {MARGIN}", r"\frac{dL}{dw}", r"-yx\,\sigma(-ywx)",
+     r"-yx\,\sigma(ywx)"),
+    (f"设 $y = 0$，$x = 3$。{MARGIN}", r"\frac{dL}{dw}", r"-yx\,\sigma(-ywx)",
+     r"-y\,\sigma(-ywx)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "left", "right", "wrong"), REUSED)
+def test_letters_that_stand_for_something_else_further_up(before, left, right, wrong):
+    assert not audit_text(f"{before}\n\n$${left} = {right}$$").flagged
+    assert audit_text(f"{before}\n\n$${left} = {wrong}$$").flagged
+
+
 AT_POINTS = [
     (r"$f(x) = x^3 - 2x$, $x_0 = 2$, $f'(x_0) = {}$", 10, 11),
     (r"$f(x) = x^3 - 2x$, $x_0 = 2$, $\nabla f(x_0) = {}$", 10, 11),

@@ -10,6 +10,12 @@ NORMALISED = r"$\mu = \frac1N\sum_i x_i$, $\sigma^2 = \frac1N\sum_i (x_i - \mu)^
 JACOBIAN = r"\frac{\partial p_i}{\partial z_j}"
 LOGITS = r"\frac{\partial L}{\partial z_j}"
 
+NORM_SUMS = (
+    r"\frac{\gamma}{N\sqrt{\sigma^2+\epsilon}}\left(N\frac{\partial L}{\partial y_i}"
+    r"-\sum_{j=1}^N\frac{\partial L}{\partial y_j}"
+    r"-\hat x_i\sum_{j=1}^N\frac{\partial L}{\partial y_j}"
+)
+
 # what is said before, the left side, what is right, what is wrong
 INDEX_FORMS = [
     (SOFTMAX, JACOBIAN, r"p_i(\mathbf{1}\{i=j\} - p_j)", r"p_i(\mathbf{1}\{i=j\} + p_j)"),
@@ -82,6 +88,13 @@ INDEX_FORMS = [
      r"\frac{1}{N\sigma}\left(N\frac{\partial L}{\partial\hat x_i}"
      r" - \sum_j\frac{\partial L}{\partial\hat x_j}"
      r" + \hat x_i\sum_j\frac{\partial L}{\partial\hat x_j}\hat x_j\right)"),
+    # the index of a sum and the one outside of it
+    (r"$\hat x=\frac{x-\mu}{\sqrt{\sigma^2+\epsilon}}$, $y=\gamma\hat x+\beta$. ",
+     r"\frac{\partial L}{\partial x_i}", NORM_SUMS + r"\hat x_j\right)",
+     NORM_SUMS + r"\hat x_i\right)"),
+    (r"其中 $z_k=\sum_j v_{kj}a_j$。", r"\frac{\partial L}{\partial a_j}",
+     r"\sum_k\frac{\partial L}{\partial z_k}v_{kj}",
+     r"\sum_k\frac{\partial L}{\partial z_j}v_{kj}"),
 ]  # fmt: skip
 
 

@@ -1,0 +1,189 @@
+"""Tables whose headings say how their columns are computed, and the sums below them.
+
+A column under o = σ(s) is computed row by row from the others. Its cells are judged only where most
+of them come out: the heading is then read as it is meant, and the other cells are slips.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from reports.documents import display, values
+from reports.documents.claims import Claim, Correction
+from reports.documents.conventions import Conventions
+from reports.documents.environment import Environment, key_of
+from reports.documents.evaluate import evaluate
+from reports.documents.settings import one_side, tables
+from reports.documents.source import Source
+from reports.documents.statements import statements
+from reports.documents.tree import Node, Symbol, literal, names
+from reports.documents.values import NotEvaluable, Quantity, ShapeClash, Undefined
+
+FEWEST_RIGHT, SHARE_RIGHT = 2, 2 / 3
+"""So many cells of a column, and this share of them, agree by no accident."""
+
+MOST_ROWS = 200
+"""Longer tables are data."""
+
+_FORMULA = re.compile(r"\$([^$]+)\$|\\\(((?:[^\\]|\\[^)])+)\\\)")
+_TOTAL = re.compile(r"(?i)^[*$_ ]*(?:sum|total|\\sum|Σ|合计|总和|总计|求和|和)[*$_ :：]*$")
+
+Row = tuple[int, list[str]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Cell:
+    """A cell with the value that it should have.
+
+    Attributes:
+        offset: where its row begins in the text.
+        shown: what it states.
+        right: what comes out.
+        agrees: whether this is what it states.
+        words: how it is computed.
+    """
+
+    offset: int
+    shown: display.Stated
+    right: Quantity
+    agrees: bool
+    words: str
+
+
+def column_claims(source: Source, environment: Environment, shared: Conventions) -> Iterator[Claim]:
+    """Yields the verdicts on the tables of a text: one for a column, or one for each slip in it."""
+    if "|" not in source.text:
+        return
+    for rows in tables(source.text):
+        if FEWEST_RIGHT < len(rows) <= MOST_ROWS:
+            for cells in (*_computed(rows, environment, shared), *_totals(rows, shared)):
+                yield from _verdicts(cells, source)
+
+
+def _verdicts(cells: Sequence[_Cell], source: Source) -> Iterator[Claim]:
+    telling = [cell for cell in cells if not cell.agrees or np.any(cell.right.value)]
+    right = sum(cell.agrees for cell in telling)
+    if right < FEWEST_RIGHT or right < SHARE_RIGHT * len(telling):
+        return
+    slips = [cell for cell in cells if not cell.agrees]
+    for cell in slips or cells[:1]:
+        line = source.text[cell.offset :].split("\n", 1)[0]
+        yield Claim(
+            place=source.place(cell.offset),
+            formula=" ".join(line.split()),
+            verdict="wrong" if slips else "ok",
+            kind="arithmetic",
+            stated=display.printed(cell.shown.value),
+            right=display.printed(cell.right, cell.shown),
+            explanation=f"{cell.words}; the others come out" if slips else "",
+            correction=Correction(value=cell.right),
+        )
+
+
+# ---------------------------------------------------------------- columns that have a formula
+
+
+def _computed(
+    rows: Sequence[Row], environment: Environment, shared: Conventions
+) -> Iterator[list[_Cell]]:
+    """Yields the cells of each column that is computed from others."""
+    headings = [_heading(cell, shared) for cell in rows[0][1]]
+    columns = {name.key for name, _ in headings if name is not None}
+    if len(columns) < sum(name is not None for name, _ in headings):
+        return  # two columns of one name
+    if all(tree is None for _, tree in headings):
+        return
+    held = [_stated_row(cells, headings, shared) for _, cells in rows[1:]]
+    right: list[dict[str, Quantity]] = [{} for _ in held]
+    for at, (name, tree) in enumerate(headings):
+        used = set() if tree is None else {key_of(n) for n in names(tree)}
+        if tree is None or not used <= columns - ({name.key} if name is not None else set()):
+            continue
+        words = f"it is computed from its row as {rows[0][1][at].strip()}"
+        found = []
+        for number, ((offset, cells), known) in enumerate(zip(rows[1:], held, strict=True)):
+            shown = _number(cells, at, shared)
+            options = [_value(tree, k, environment) for k in ({**known, **right[number]}, known)]
+            computed = [q for q in options if q is not None and not q.shape]
+            if shown is None or not computed:
+                continue
+            agreed = [q for q in computed if display.agreement(q, shown) != "no"]
+            best = (agreed or computed)[0]
+            found.append(_Cell(offset, shown, best, bool(agreed), words))
+            if name is not None and not agreed:
+                right[number][name.key] = best
+        yield found
+
+
+def _heading(cell: str, shared: Conventions) -> tuple[Symbol | None, Node | None]:
+    """Returns the name of a column, and the formula by which it is computed."""
+    written = _FORMULA.findall(cell)
+    if len(written) != 1 or len(cell) > 200:
+        return None, None
+    chains = statements(written[0][0] or written[0][1], 0, shared)
+    if len(chains) != 1 or chains[0].unread:
+        return None, None
+    sides = [link.node for link in chains[0].links]
+    first = sides[0] if sides else None
+    if len(sides) == 1 and not isinstance(first, Symbol):
+        return None, first
+    if not isinstance(first, Symbol) or any(link.relation != "=" for link in chains[0].links[1:]):
+        return None, None
+    return first, sides[1] if len(sides) == 2 else None
+
+
+def _stated_row(
+    cells: Sequence[str],
+    headings: Sequence[tuple[Symbol | None, Node | None]],
+    shared: Conventions,
+) -> Mapping[str, Quantity]:
+    """Returns the values of a row by name; what is computed, or has many digits, was rounded."""
+    known = {}
+    for at, (name, tree) in enumerate(headings):
+        shown = _number(cells, at, shared) if name is not None else None
+        if name is None or shown is None:
+            continue
+        rounded = tree is not None or shown.digits.max() >= display.FEWEST_DIGITS
+        known[name.key] = Quantity(shown.value.value, 0.5 * shown.unit * rounded)
+    return known
+
+
+def _number(cells: Sequence[str], at: int, shared: Conventions) -> display.Stated | None:
+    node = one_side(cells[at], shared) if at < len(cells) else None
+    return display.stated(node) if node is not None and literal(node) else None
+
+
+def _value(tree: Node, known: Mapping[str, Quantity], environment: Environment) -> Quantity | None:
+    context = environment.context()
+    context.look = lambda node: known.get(key_of(node) or "")
+    try:
+        return evaluate(tree, context)
+    except (NotEvaluable, ShapeClash, Undefined):
+        return None
+
+
+# ---------------------------------------------------------------- sums below
+
+
+def _totals(rows: Sequence[Row], shared: Conventions) -> Iterator[list[_Cell]]:
+    """Yields the cells of a last row of sums; an empty cell above counts nothing."""
+    offset, cells = rows[-1]
+    if not cells or not _TOTAL.match(cells[0]) or len(rows) < 3:
+        return
+    found = []
+    for at in range(1, len(cells)):
+        shown = _number(cells, at, shared)
+        above = [_number(row, at, shared) for _, row in rows[1:-1] if at < len(row) and row[at]]
+        parts = [part for part in above if part is not None]
+        if shown is None or len(parts) < len(above) or not parts:
+            continue
+        if any(part.value.shape for part in (*parts, shown)):
+            continue
+        total = sum(float(part.value.value) for part in parts)
+        bar = sum(0.5 * float(part.unit) * (part.digits.max() > 2) for part in parts)
+        right = values.quantity(total, np.asarray(bar))
+        agrees = display.agreement(right, shown) != "no"
+        found.append(_Cell(offset, shown, right, agrees, f"it is the sum of column {at + 1}"))
+    yield found
