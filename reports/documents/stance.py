@@ -84,8 +84,8 @@ _ONLY_WHERE = re.compile(
 _DENIED_AFTER = re.compile(
     r"(?i)\s*[$\\)\]]*,?\s*(?:(?:which|this|that|it)\s+)?(?:(?:is|are|was|does|do|would|will|can"
     r"|could|has|holds?)\s*)?(?:be )?(?:not\b|n't|never|false\b|wrong|incorrect|impossible"
-    r"|a mistake|probability zero)|\s*[$\\)\]]*\s*(?:这|的|是|并)?\s*(?:条件|假设|说法|结论|情况)?\s*是?"
-    r"(?:不成立|不对|错|并不|不可能|不正确|不会)"
+    r"|a mistake|probability zero)"
+    r"|\s*[$\\)\]]*\s*(?:这|的|是|并)?\s*(?:条件|假设|说法|结论|情况)?\s*是?(?:不成立|不对|错|并不|不可能|不正确|不会)"
 )
 _END = re.compile(r"[.!?;](?=\s|\Z)|:(?=\s)|[。！？；]|：(?!\Z)")
 _OPENING = re.compile(r"\s*(?:\$\$|\\\[|\\begin\{\w+\*?\})\s*\Z")
