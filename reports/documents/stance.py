@@ -62,13 +62,18 @@ _CHANGED = re.compile(
     r"|加倍|翻倍|减半|去掉|去除|移除|删去|舍去|替换|换成|改为|改成|翻转|取反|扰动|置零|测得"
     r"|[将把][^，。]{0,12}(?:增加|增大|减少|减小)|裁剪|训练(?:结束|完|后)"
 )
-_DENIED = re.compile(
+_LEFT_OUT = re.compile(
     r"(?i)\b(?:ignor(?:e|es|ed|ing)|neglect\w*|disregard\w*|absorb\w*|up to a (?:constant|factor)"
-    r"|mistake\w*|erroneous\w*|incorrect\w*|wrong\w*|fallacy|forget(?:ting|s)? (?!gate)|is false"
-    r"|untrue|never|not (?:true|the case|hold|met)|contrary"
     r"|(?:drop(?:ping)?|leav(?:e|ing) out|omit(?:ting)?) (?:(?:the|a|common|constant) )*factors?"
-    r")(?!\w)"
-    r"|忽略|略去|吸收|错误(?!率)|误以为|误认|误写|并非|不成立|不对|不正确"
+    r")(?!\w)|忽略|略去|吸收"
+)
+"""A part of the value that is not there, said before it or behind it."""
+
+_DENIED = re.compile(
+    r"(?i)\b(?:mistake\w*|erroneous\w*|incorrect\w*|wrong\w*|fallacy|forget(?:ting|s)? (?!gate)"
+    r"|is false|untrue|never|not (?:true|the case|hold|met)|contrary|tempting|naive\w*"
+    r"|(?:may|might|could|would) (?:think|guess|expect|believe))(?!\w)"
+    r"|错误(?!率)|误以为|误认|误写|并非|不成立|不对|不正确"
 )
 _GIVEN_IN_WORDS = re.compile(
     r"(?i)\b(?:is|are|be|becomes?|as|to) \$ |[为是成取]了? ?\$ |\b(?:now|twice|this time)\b"
@@ -119,7 +124,10 @@ def stance(text: str, at: int, end: int | None = None) -> Stance:
     'denied'
     """
     paragraph, sentence = _sentences(text, at)
-    if _DENIED.search(sentence) or (end is not None and _DENIED_AFTER.match(text, end)):
+    behind = "" if end is None else _behind(text, end)
+    if _DENIED.search(sentence) or _LEFT_OUT.search(f"{sentence} . {behind}"):
+        return "denied"
+    if end is not None and _DENIED_AFTER.match(text, end):
         return "denied"
     clause = sentence.rpartition("$=")[2]
     found = bool(_FOUND.search(clause))
@@ -129,8 +137,7 @@ def stance(text: str, at: int, end: int | None = None) -> Stance:
         return "open" if found else "given"
     joined = found and not _WORD.search(_JOINING.sub(" ", clause))
     moved = _CHANGED.search(paragraph) or _GIVEN_IN_WORDS.search(paragraph)
-    moved = moved or (end is not None and _ONLY_WHERE.search(_behind(text, end)))
-    return "found" if joined and not moved else "open"
+    return "found" if joined and not moved and not _ONLY_WHERE.search(behind) else "open"
 
 
 def _sentences(text: str, at: int) -> tuple[str, str]:

@@ -130,6 +130,10 @@ LEFT_OUT = [
     f"A common mistake is {SLOPE}.",
     f"常见错误：{SLOPE}。",
     f"It is not true that {SLOPE}.",
+    f"One might think that {SLOPE}.",
+    f"Thus {SLOPE}, ignoring the factor 2.",
+    f"Thus {SLOPE} (the factor 2 is absorbed into the learning rate).",
+    f"则 {SLOPE}（忽略常数因子 2）。",
 ]
 OTHERS = [
     *(LINE + text for text in CHANGED),
