@@ -21,6 +21,15 @@ ON_KINKS = (
     "or move the point off them"
 )
 
+NEARLY = (
+    "off along one direction by {0} of the gradient, as kinks close by may put it in so few "
+    "digits: allow more evaluations, budget=..."
+)
+
+GROSS = 2.0**-3
+"""Right rectifiers and hinges of 1000 to 100 000 entries in float32 were off by up to 0.064 along
+one direction, above two bars in 27 of 1400: kinks within the step, which no smaller one shows."""
+
 ENOUGH = 2.0**-8
 """Where the budget is small, three levels of the ladder do that reach such bars (float32's do)."""
 
@@ -39,6 +48,8 @@ def compared_at_once(
     probed = m.walked(probe)
     if probed.on_kink:
         return [undecided(name, m.oracle, ON_KINKS) for name in names], [], probed
+    if not m.evaluator.is_sure:
+        probed = replace(probed, outcomes=tuple(map(_if_gross, probed.outcomes)))
     rows = [row_of(m, JOINT if others else first, probed)]
     findings = []
     if probed.outcome.status == "fail":
@@ -47,6 +58,14 @@ def compared_at_once(
     if others:
         rows += [_row(m, name, probed) for name in names]
     return rows, findings, probed
+
+
+def _if_gross(outcome: Outcome) -> Outcome:
+    """Returns a fail of few digits as open where it is small against the gradient."""
+    share = abs(outcome.residual) / outcome.weight if outcome.weight else 1.0
+    if outcome.status != "fail" or share > GROSS:
+        return outcome
+    return replace(outcome, status="inconclusive", reason=NEARLY.format(number(share, 2)))
 
 
 def _row(m: Measurement, name: str, probed: Probed) -> Comparison:
