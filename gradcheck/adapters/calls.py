@@ -160,6 +160,14 @@ def _backward(layer: Layer, primals: Primals, title: str) -> tuple[Callable, lis
     return backward, roles
 
 
+_TARGETS_TAKEN = (
+    "{0} takes {1!r}, which by its name are targets: the loss is within it. Give the loss as the "
+    "forward, gradcheck.check(gradcheck.Layer(layer, forward=lambda layer, X, {1}: ...), X, {1}), "
+    "or its method's name, forward='loss'; a cotangent of that name is given by "
+    "backward=lambda layer, y_bar: ..."
+)
+
+
 def _roles(method: Callable, inputs: Sequence[str], title: str) -> list[str]:
     """Returns what each required parameter of a backward is for."""
     try:
@@ -178,6 +186,10 @@ def _roles(method: Callable, inputs: Sequence[str], title: str) -> list[str]:
         positional = p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
         if name in _plain(conventions.LEARNING_RATE) and positional:
             roles.append("rate")
+        elif not roles and positional and name in _plain(conventions.TARGETS):
+            if name not in plain_inputs:
+                raise InvalidInput(_TARGETS_TAKEN.format(title, p.name))
+            roles.append(f"input:{plain_inputs[name]}")
         elif (p.kind is p.VAR_POSITIONAL and not roles) or (positional and not roles):
             roles.append("y_bar")
         elif not positional or p.default is not p.empty:

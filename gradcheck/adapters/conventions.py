@@ -107,6 +107,9 @@ PARAMETER_NAMES = (
 )
 """Names that stand for one another: `weights` may have its gradient in `dW`."""
 
+SCALAR_PARAMETERS = ("w", "weight", "weights", "b", "bias")
+"""A number of another name that has no gradient is a setting: a scale of 1/√d, a momentum beta."""
+
 
 def plain(name: str) -> str:
     """Returns a name without case and underscores: d_W1, dW1 and dw1 are one.
@@ -174,6 +177,15 @@ def is_parameter_name(name: str) -> bool:
     """
     match = re.fullmatch(r"([a-z]+)\d*", plain(name))
     return bool(match) and any(match[1] in map(plain, group) for group in PARAMETER_NAMES)
+
+
+def is_scalar_parameter(name: str) -> bool:
+    """Returns whether a single number of this name is a parameter, though it has no gradient.
+
+    >>> is_scalar_parameter("b1"), is_scalar_parameter("scale")
+    (True, False)
+    """
+    return plain(name).rstrip("0123456789") in SCALAR_PARAMETERS
 
 
 def is_reset(name: str) -> bool:

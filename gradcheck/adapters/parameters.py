@@ -164,8 +164,9 @@ def _own(thing: Any, after: Any, place: Place) -> Iterator[tuple[Place, Gradient
     yield from _parameter_objects(thing, place)
     yield from _stores(thing, after, place)
     for name, value in attributes(thing).items():
-        if conventions.is_parameter_name(name) and _is_number(value):
-            yield place.attribute(name), None
+        if _is_number(value) and conventions.is_parameter_name(name):
+            if np.ndim(value) or conventions.is_scalar_parameter(name):
+                yield place.attribute(name), None
 
 
 def _attribute_pairs(thing: Any, after: Any, place: Place) -> Iterator[tuple[Place, Gradient]]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gradcheck import backends
-from gradcheck.contract.audited import Audit
+from gradcheck.contract.audited import NATURAL_ULPS, Audit
 from gradcheck.evaluation import flat
 from gradcheck.noise import FLOAT32_BITS
 from gradcheck.verdict import Finding
@@ -33,6 +33,8 @@ def digits(audited: Audit) -> Iterator[Finding]:
         return
     for name, values in audited.of_long.items():
         own = backends.of(audited.point[name]).precision(audited.point[name])
+        if np.max(np.abs(values), initial=0.0) <= NATURAL_ULPS * own.eps * audited.natural[name]:
+            continue  # zero up to rounding: what is left of terms that cancel has few digits
         narrow = next((n for n in found if is_short(values, NARROWER[n])), None)
         if narrow is None or np.count_nonzero(values) < LEAST or NARROWER[narrow] >= own.bits:
             continue

@@ -297,3 +297,51 @@ def test_backward_may_give_none_for_what_is_data(name):
     assert right.status == "pass", str(right)
     assert not right.findings
     assert gradcheck.check(make(3.0), *inputs, seed=1).status == "fail"
+
+
+class Regression:
+    """Its backward takes the targets: the loss is within it, a mean of half squares."""
+
+    def __init__(self, factor=1.0):
+        rng = np.random.default_rng(0)
+        self.W, self.b, self.scale, self.factor = rng.normal(size=(3, 2)), np.zeros(2), 0.7, factor
+
+    def forward(self, X):
+        self.X = X
+        self.y_hat = self.scale * (X @ self.W + self.b)
+        return self.y_hat
+
+    def backward(self, y):
+        d = self.factor * self.scale * (self.y_hat - y) / len(y)
+        self.dW, self.db = self.X.T @ d, d.sum(axis=0)
+
+
+def half_square(net, X, y):
+    return 0.5 * np.sum((net.forward(X) - y) ** 2) / len(y)
+
+
+def test_a_backward_that_takes_targets_is_checked_through_its_loss():
+    X, y = np.random.default_rng(1).normal(size=(5, 3)), np.ones((5, 2))
+    with pytest.raises(gradcheck.InvalidInput, match="'y', which by its name are targets"):
+        gradcheck.check(Regression(), X)
+    for factor, status in ((1.0, "pass"), (2.0, "fail")):
+        layer = gradcheck.Layer(Regression(factor), forward=half_square)
+        verdict = gradcheck.check(layer, X, y, seed=0)
+        assert verdict.status == status, str(verdict)
+
+
+def test_a_number_without_a_gradient_is_a_setting():
+    class Scaled:
+        def __init__(self):
+            self.scale, self.W = np.float64(0.7), np.ones((3, 2))
+
+        def forward(self, x):
+            self.x = x
+            return self.scale * (x @ self.W)
+
+        def backward(self, dy):
+            self.dW = self.scale * self.x.T @ dy
+            return self.scale * dy @ self.W.T
+
+    verdict = gradcheck.check(Scaled(), np.random.default_rng(0).normal(size=(4, 3)), seed=0)
+    assert verdict.status == "pass", str(verdict)

@@ -442,3 +442,11 @@ def test_a_function_may_ask_autograd_itself(requires):
     assert right.status == "pass", str(right)
     wrong = gradcheck.check(lambda x: steep(x, detached=True), x, seed=1)
     assert wrong.status == "fail", str(wrong)
+
+
+def test_a_bias_before_a_normalisation_has_no_digits_to_lose():
+    for seed in range(4):
+        torch.manual_seed(seed)
+        net = nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5))
+        verdict = gradcheck.check(net, torch.randn(8, 4), seed=seed)
+        assert verdict.status == "pass" and not verdict.findings, str(verdict)
