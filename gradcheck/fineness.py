@@ -108,19 +108,31 @@ def fineness(
         bits = _format(np.concatenate([before, before + change]), np.tile(change, 2), own)
         if bits < own:
             on_grid = _is_grid(np.concatenate([base, base + large[0]]), bits)
-            (apart,) = rng.spawn(
-                1
-            )  # what is drawn afterwards does not depend on what is asked here
+            # Apart, so that what is drawn afterwards does not depend on what is asked here.
+            (apart,) = rng.spawn(1)
             return {
                 name: 0 if on_grid or _is_stepped(evaluator, base, name, bits, apart) else bits
                 for name in evaluator.point
             }
-    return {
-        name: _by_entries(evaluator, base, name, rng)
-        if backends.size(x) and _is_suspicious(evaluator, base, weights, gradients, name, rng)
-        else own
-        for name, x in evaluator.point.items()
-    }
+    found = {}
+    for name, x in evaluator.point.items():
+        found[name] = own
+        if backends.size(x) and _is_suspicious(evaluator, base, weights, gradients, name, rng):
+            found[name] = _by_entries(evaluator, base, _drawn({name: x}, rng))
+            if found[name] == 0:  # a narrow clip is a step, but for the few entries within it
+                claimed = _claimed(gradients, name, rng)
+                found[name] = _by_entries(evaluator, base, claimed) if claimed else 0
+    return found
+
+
+def _claimed(
+    gradients: list[dict[str, np.ndarray]], name: str, rng: np.random.Generator
+) -> list[tuple[str, int]]:
+    """Returns some coordinates of a primal in which a slope is claimed."""
+    (apart,) = rng.spawn(1)
+    live = np.flatnonzero(np.any([g[name] != 0 for g in gradients if name in g], axis=0))
+    drawn = apart.choice(live, min(live.size, ENTRIES), replace=False)
+    return [(name, int(i)) for i in drawn]
 
 
 def _is_suspicious(
@@ -190,17 +202,14 @@ def _slope(line: Line, name: str, k: int, i: int, step: float) -> float:
     return float(level.up[k] + level.down[k] + level.claimed[k]) / (2 * step)
 
 
-def _by_entries(evaluator: Evaluator, base: np.ndarray, name: str, rng: np.random.Generator) -> int:
+def _by_entries(evaluator: Evaluator, base: np.ndarray, asked: list[tuple[str, int]]) -> int:
     """Returns the bits by how far single entries must move to be seen.
 
     Asked are those whose crossing the outputs see well: what then is not seen of a small move is
     below a step, not below rounding. A few move at any step where the function is as fine as its
     primals (dead and saturated units do not); most of those that move at all do through a format.
     """
-    drawn = [
-        (n, i, _jump(evaluator, base, n, i, CROSSING))
-        for n, i in _drawn({name: evaluator.point[name]}, rng)
-    ]
+    drawn = [(n, i, _jump(evaluator, base, n, i, CROSSING)) for n, i in asked]
     entries = [(n, i, jump) for n, i, jump in drawn if jump >= LOUD_ULPS]
     heard = [
         max(_jump(evaluator, base, n, i, ulps * 2.0**-evaluator.bits) for ulps in MURMURS)

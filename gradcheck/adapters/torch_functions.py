@@ -272,6 +272,14 @@ def _module_call(
         # A forward writes to its buffers (running statistics): each gets its own.
         state = {n: b.detach().clone() for n, b in cast({**frozen, **buffers}, precision).items()}
         state |= {names[ours]: p for ours, p in held.items()}
+        if torch.is_grad_enabled() and any(
+            map(_requires, leaves((args, kwargs, held), "").values())
+        ):
+            # What is computed anew in the backward pass (torch.utils.checkpoint) meets the twin's
+            # own parameters: they must be these.
+            for n, p in named.items():
+                p.data = state[n].detach()
+                p.requires_grad_(_requires(state[n]))
         invoke = torch.func.functional_call
         return call(lambda *a, **k: invoke(twin, state, a, k), args, kwargs, title)
 

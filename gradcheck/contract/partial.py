@@ -18,10 +18,6 @@ from gradcheck.verdict import Finding
 MOST = 4
 """So many outputs, and primals, are asked for alone."""
 
-RECOMPUTED = ("CheckpointError",)
-"""What is computed anew in the backward pass (`torch.utils.checkpoint`) meets the module's own
-parameters there, which all need a gradient: that is no mistake of the subject."""
-
 UNUSED = Finding(
     kind="unused_output",
     message="with one output used and the others not, the backward gives another gradient than for "
@@ -68,8 +64,6 @@ def _found(
     try:
         pulled = subject.partial({n: y_bar[n] for n in used}, copied(audited.point), names)
     except PullbackError as error:
-        if type(error.__cause__).__name__ in RECOMPUTED:
-            return
         yield Finding(kind=finding.kind, message=f"{finding.message} ({error})")
         return
     except EvaluationError:

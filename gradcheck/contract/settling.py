@@ -52,7 +52,8 @@ def settling(
     apart = _apart(values[0], values[-1])
     least = LEAST_ULPS * evaluator.claim_eps
     shrinks = all(after <= max(before, least) for before, after in pairwise(gaps))
-    if not (shrinks and apart <= MOST and gaps[-1] <= CALMER * gaps[0]):
+    calms = gaps[0] > least and gaps[-1] <= CALMER * gaps[0]
+    if not (shrinks and calms and apart <= MOST):
         return None
     rounded = max(evaluator.rounded, AMPLIFIED * apart)
     steady = replace(evaluator, subject=settled(evaluator.subject), rounded=rounded)

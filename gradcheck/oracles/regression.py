@@ -60,6 +60,7 @@ class Gain:
         excluded: the relative error of ε that is excluded.
         unseen: how large an error other than a factor may be unseen, relative to ‖x̄·v‖₂.
         wrong: whether the claim is told to be wrong.
+        left: whether there is a rest beyond rounding, kinks among its causes.
         kinked: whether one-sided slopes differ so much that kinks may explain the gain.
         bent: whether the function is straight over neither step.
     """
@@ -71,6 +72,7 @@ class Gain:
     excluded: float
     unseen: float
     wrong: bool
+    left: bool
     kinked: bool
     bent: bool
 
@@ -114,6 +116,7 @@ def regressed(lines: Sequence[Line], k: int, t: float) -> Gain | None:
         excluded=abs(second) + ERRORS * e2 if size > 0 else np.inf,
         unseen=unseen,
         wrong=bool(((told and same) or left) and not kinked and not is_bent),
+        left=bool(left),
         kinked=kinked,
         bent=is_bent,
     )

@@ -63,6 +63,16 @@ OPEN = {
     "deviation at 1e6": (deviation, of_deviation, around(1e6, 1)),
     "deviation at 1e4, of float32": (narrow(deviation), of_deviation, around(1e4, 1)),
     "variance at 30, of float32": (narrow(variance), of_variance, around(30, 1)),
+    "variance at 30, in float32": (
+        variance,
+        of_variance,
+        lambda rng: around(30, 1)(rng).astype(np.float32),
+    ),
+    "variance at 30, in float32 alone": (
+        narrow(variance),
+        of_variance,
+        lambda rng: around(30, 1)(rng).astype(np.float32),
+    ),
 }
 """Where most digits cancel it need not be decided."""
 

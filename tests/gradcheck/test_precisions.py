@@ -442,3 +442,31 @@ def test_a_straight_through_gradient_is_found_and_nothing_is_right(name, size):
         assert straight.status == "fail", str(straight)
         nothing = gradcheck.check(QUANTISERS[name], x, vjp=lambda u, x: 0 * u, seed=seed)
         assert nothing.status == "pass", str(nothing)
+
+
+def eight_bits(x):
+    mantissa, exponent = np.frexp(x)
+    return np.ldexp(np.round(mantissa * 256) / 256, exponent)
+
+
+def test_nothing_is_not_right_where_eight_bits_made_by_hand_move():
+    for seed in range(6):
+        x = np.random.default_rng(seed).normal(size=8)
+        slope = lambda u, x: u * (1 - np.tanh(x) ** 2)  # noqa: E731
+        f = lambda x: eight_bits(np.tanh(x))  # noqa: E731
+        assert gradcheck.check(f, x, vjp=slope, seed=seed).status == "pass"
+        assert gradcheck.check(f, x, vjp=lambda u, x: 0 * u, seed=seed).status != "pass"
+
+
+@pytest.mark.parametrize("bound", [0.1, 0.3])
+def test_a_narrow_clip_behind_a_half_precision_is_no_step(bound):
+    for seed in range(6):
+        x = np.random.default_rng(seed).normal(size=30)
+        f = lambda x: through_half(np.clip(x, -bound, bound))  # noqa: E731
+        inside = lambda u, x: u * (np.abs(x) < bound)  # noqa: E731
+        verdict = gradcheck.check(f, x, vjp=inside, seed=seed)
+        assert verdict.status != "fail", str(verdict)
+        wrong = gradcheck.check(f, x, vjp=lambda u, x: -u * (np.abs(x) < bound), seed=seed)
+        assert wrong.status != "pass", str(wrong)
+        step = gradcheck.check(lambda x: np.sign(x) * bound, x, vjp=inside, seed=seed)
+        assert step.status == "fail", str(step)

@@ -157,3 +157,25 @@ def test_one_direction_decides_nothing_on_kinks():
                 lambda x: np.maximum(x, 0), x, vjp=lambda u, x: 2 * u * (x > 0), budget=budget
             )
             assert verdict.status != "pass", str(verdict)
+
+
+RECTIFIED = {
+    "rectifier": (lambda x: np.maximum(x, 0), lambda u, x: u * (x > 0)),
+    "absolute values, summed": (lambda x: np.abs(x).sum(), lambda u, x: u * np.sign(x)),
+    "hinge": (
+        lambda x: np.maximum(x, 0).mean(),
+        lambda u, x: u * (x > 0).astype(x.dtype) / x.dtype.type(x.size),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RECTIFIED)
+def test_the_lean_road_accuses_no_kinks_in_float32_and_finds_most_dead_halves(name):
+    (f, vjp), found = RECTIFIED[name], []
+    for seed in range(1000, 1040):
+        x = np.random.default_rng(seed).normal(size=10_000).astype(np.float32)
+        right = gradcheck.check(f, x, vjp=vjp, seed=seed, budget=28)
+        assert right.status != "fail", str(right)
+        dead = lambda u, x: vjp(u, x) * (np.arange(x.size) % 2).astype(x.dtype)  # noqa: E731
+        found.append(gradcheck.check(f, x, vjp=dead, seed=seed, budget=28).status)
+    assert found.count("fail") > len(found) / 2  # one direction in so few digits sees no more

@@ -49,3 +49,20 @@ def test_noise_that_never_settles_is_an_error(size):
     for seed in SEEDS:
         verdict = gradcheck.check(noisy, np.ones(4), vjp=lambda u, x: u * np.cos(x), seed=seed)
         assert "forward_nondeterministic" in {f.kind for f in verdict.findings}, str(verdict)
+
+
+def test_answers_that_are_far_off_at_first_are_no_solver_s():
+    for seed in SEEDS:
+        solver, x = Solver(0.3), np.random.default_rng(seed).normal(size=6)
+        verdict = gradcheck.check(solver, x, vjp=solver.implicit, seed=seed)
+        assert "forward_nondeterministic" in {f.kind for f in verdict.findings}, str(verdict)
+
+
+def test_noise_of_a_few_ulps_is_neither_a_solver_s_nor_rounding():
+    for seed in range(40):
+        noise, x = np.random.default_rng(seed), np.random.default_rng(seed + 99).normal(size=(3, 2))
+        jitter = lambda x: 1 + 3e-7 * noise.normal(size=x.shape)  # noqa: B023, E731
+        noisy = lambda x: (np.tanh(x) * jitter(x)).astype(np.float32)  # noqa: B023, E731
+        slope = lambda u, x: u * (1 - np.tanh(x) ** 2)  # noqa: E731
+        verdict = gradcheck.check(noisy, x.astype(np.float32), vjp=slope, seed=seed)
+        assert "forward_nondeterministic" in {f.kind for f in verdict.findings}, str(verdict)

@@ -450,3 +450,25 @@ def test_a_bias_before_a_normalisation_has_no_digits_to_lose():
         net = nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5))
         verdict = gradcheck.check(net, torch.randn(8, 4), seed=seed)
         assert verdict.status == "pass" and not verdict.findings, str(verdict)
+
+
+class Recomputed(nn.Module):
+    """What is computed anew in the backward pass meets the module's own parameters there."""
+
+    def __init__(self, factor=1.0):
+        super().__init__()
+        self.first, self.last, self.factor = nn.Linear(4, 4), nn.Linear(4, 2), factor
+
+    def forward(self, x):
+        from torch.utils.checkpoint import checkpoint
+
+        scaled = function(lambda x, w: x * w, lambda u, x, w: (self.factor * u * w, None))
+        one = torch.ones((), dtype=x.dtype)
+        y = checkpoint(lambda x: torch.tanh(self.first(x)), x, use_reentrant=False)
+        return self.last(scaled(y, one))
+
+
+@pytest.mark.parametrize(("factor", "status"), [(1.0, "pass"), (1.5, "fail")])
+def test_a_module_that_is_computed_anew_is_right_or_wrong_as_any_other(factor, status):
+    verdict = gradcheck.check(made(lambda: Recomputed(factor)), draw(5, 4), seed=0)
+    assert verdict.status == status, str(verdict)
