@@ -14,12 +14,12 @@ from reports.documents.learning import bind, forget
 from reports.documents.links import Pair, pairs, side, subject
 from reports.documents.pair_claims import pair_claims, right_value
 from reports.documents.places import quoted
-from reports.documents.readings import PLAIN
+from reports.documents.readings import ELEMENTWISE, PLAIN
 from reports.documents.repair import explain
 from reports.documents.source import Source
-from reports.documents.stance import Stance, opened
+from reports.documents.stance import OPENED, Stance, is_asked, opened
 from reports.documents.substitution import changed_constants
-from reports.documents.tree import Call, Chain, Derivative, Link, literal, walk
+from reports.documents.tree import Call, Chain, Derivative, Link, Symbol, literal, walk
 from reports.documents.values import NotEvaluable, ShapeClash, Undefined
 from reports.documents.writing import shown, written
 
@@ -62,7 +62,8 @@ def judge(
     if len(links) < 2 or chain.enumerates:
         forget(chain, environment)
         return _undecided(chain)
-    found = list(pairs(chain, environment))
+    how = said if said in OPENED or not _is_asked(chain, source) else "given"
+    found = list(pairs(chain, environment, said=how))
     claims = [
         each
         for pair in found
@@ -86,9 +87,13 @@ def judge(
         return Judged((worst,), bar=max(bars, default=0.0))
     if claims:
         return Judged(reason=claims[0].explanation)
-    if _only_gives(chain) or _is_given_gradient(chain, environment):
+    if _only_gives(chain, environment, said) or _is_given_gradient(chain, environment):
         return Judged(gives=True)
     return Judged(reason=_missing(chain, environment))
+
+
+def _is_asked(chain: Chain, source: Source) -> bool:
+    return is_asked(source.text, *chain.span)
 
 
 def _undecided(chain: Chain) -> Judged:
@@ -97,13 +102,20 @@ def _undecided(chain: Chain) -> Judged:
     return Judged(gives=True)
 
 
-def _only_gives(chain: Chain) -> bool:
-    node = subject(chain)
-    if node is None:
-        first = chain.links[0].node
-        return isinstance(first, Call) and len(chain.links) == 2
-    rest = chain.links[1:]
-    return len(rest) == 1 and not isinstance(node, Derivative)
+def _only_gives(chain: Chain, environment: Environment, said: Stance) -> bool:
+    """Whether a chain gives a value, or says what a name or function is, and claims nothing."""
+    node, first = subject(chain), chain.links[0].node
+    if len(chain.links) != 2 or isinstance(node, Derivative):
+        return False
+    if isinstance(node, Symbol):
+        near = any(environment.is_near(d) for d in environment.definitions.get(node.key, ()))
+        return said == "given" or not near or not literal(chain.links[1].node)
+    if not isinstance(first, Call) or first.prime:
+        return False
+    known = first.name in environment.functions or environment.activation(first.name) in ELEMENTWISE
+    return all(isinstance(a, Symbol) for a in first.arguments) and not (
+        known and literal(chain.links[1].node)
+    )
 
 
 def _is_given_gradient(chain: Chain, environment: Environment) -> bool:
@@ -124,6 +136,12 @@ def _missing(chain: Chain, environment: Environment) -> str:
             except (NotEvaluable, Undefined, ShapeClash) as reason:
                 return str(reason)
             break
+    node = subject(chain)
+    for definition in environment.definitions.get(node.key, ()) if isinstance(node, Symbol) else ():
+        try:
+            evaluate(definition.tree, environment.context())
+        except (NotEvaluable, Undefined, ShapeClash) as reason:
+            return f"line {definition.place.line} defines it, and {reason}"
     return "nothing says whether it is claimed or asked for (an equation to be solved)"
 
 

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -17,7 +17,9 @@ from reports.documents.derivatives import derivative_claims
 from reports.documents.environment import Environment
 from reports.documents.extract import Code, Formula, Heading, Part, Prose, Unterminated, extract
 from reports.documents.figures import array_claims, figure_claims
-from reports.documents.identities import identity_claims
+from reports.documents.identities import again_claims, identity_claims
+from reports.documents.links import is_update
+from reports.documents.named import named_claims
 from reports.documents.places import quoted
 from reports.documents.readings import PLAIN
 from reports.documents.repair import attempt
@@ -33,12 +35,13 @@ from reports.documents.settings import (
     speaks_of_symmetry,
     spoken_functions,
 )
-from reports.documents.slopes import slope_claims
+from reports.documents.slopes import constant_claims, slope_claims
 from reports.documents.source import Place, Source, read
+from reports.documents.spoken import spoken_derivative
 from reports.documents.stance import opened, stance
 from reports.documents.statements import statements, with_variances
 from reports.documents.targets import of_several_names, spelled_out
-from reports.documents.tree import Chain, Transposed, walk
+from reports.documents.tree import Chain, Transposed, literal, walk
 from reports.documents.update_rules import correction_claims, rule_claims
 
 
@@ -71,6 +74,19 @@ def audit_sources(name: str, sources: tuple[Source, ...]) -> Audited:
 
 MOST_FORMULAS = 5000
 
+MOST_PENDING = 100
+"""So many statements of a section wait for what is said after them."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Pending:
+    """A statement that could not be checked when it was read: what it rests on may follow."""
+
+    chain: Chain
+    part: Formula
+    source: Source
+    row: tuple[Place, str, str]
+
 
 class _Reader:
     """Goes through a document once, in order."""
@@ -92,6 +108,8 @@ class _Reader:
             )
         self._formulas = self._statements = self._checked = self._stated = 0
         self._unchecked: list[tuple[Place, str, str]] = []
+        self._pending: list[_Pending] = []
+        self._recent: list[tuple[Formula, list[Chain]]] = []
         self._text = text
         self._environment.functions_named = function_names(text)
         self._environment.vectors = self._conventions.vectors
@@ -138,6 +156,7 @@ class _Reader:
         trial = _Reader.__new__(_Reader)
         trial.__dict__.update(self.__dict__)
         trial.claims, trial.notes, trial._unchecked = [], [], []
+        trial._pending, trial._recent = [], []
         trial._environment = Environment(
             activations=(activation,),
             explains=False,
@@ -154,6 +173,7 @@ class _Reader:
             read_tables(source, parts, self._environment, self._conventions)
             for part in parts:
                 self._part(part, source)
+            self._again()
             if self._environment.explains:
                 self._tables(source)
         if self._environment.explains:
@@ -180,6 +200,7 @@ class _Reader:
     def _part(self, part: Part, source: Source) -> None:
         match part:
             case Heading():
+                self._again()
                 self._environment.enter(part.level, part.text)
                 if begins_run(part.text):
                     self._environment.starts.append(self._environment.section)
@@ -200,8 +221,15 @@ class _Reader:
         chains = self._chains[id(part)]
         if chains and _SCALE.match(source.text, part.end):
             chains = [*chains[:-1], replace(chains[-1], enumerates=True)]
+        said = _said_before(source, part)
+        if part.display or (self._recent and self._recent[-1][0].start > part.start):
+            self._recent = []
+        self._recent = [*self._recent[-2:], (part, chains)]
+        spoken = None if part.display else spoken_derivative(source, self._recent)
+        if spoken is not None and self._environment.explains:
+            self._statement(spoken, part, source)
         for chain in chains:
-            for each in spelled_out(chain, self._environment):
+            for each in spelled_out(chain, self._environment, said):
                 self._statement(each, part, source)
 
     def _statement(self, chain: Chain, part: Formula, source: Source) -> None:
@@ -212,7 +240,25 @@ class _Reader:
             judged = self._judged(chain, part, source)
         except RecursionError:
             judged = Judged(reason="its definitions are nested too deep")
-        self._count(judged, chain, source)
+        self._count(judged, chain, part, source)
+
+    def _again(self) -> None:
+        """Judges what could not be checked in this section with all that the section says."""
+        pending, self._pending = self._pending, []
+        own = self._environment
+        for each in pending if own.explains else ():
+            start, end = (each.source.place(at) for at in each.chain.span)
+            self._environment = own.without(start, end)
+            self._environment.at = start
+            try:
+                judged = self._judged(each.chain, each.part, each.source)
+            except RecursionError:
+                continue
+            if judged.claims and not judged.reason:
+                self._unchecked.remove(each.row)
+                self._checked += 1
+                self.claims += judged.claims
+        self._environment = own
 
     def _judged(self, chain: Chain, part: Formula, source: Source) -> Judged:
         """Returns the verdicts of arithmetic, and of derivatives where arithmetic is right."""
@@ -221,10 +267,14 @@ class _Reader:
         if not self._environment.explains:
             return judge(chain, self._environment, source)
         derived = list(slope_claims(chain, self._environment, source))
+        constant = [*constant_claims(chain, self._environment, source, how)]
+        derived += constant
         derived += derivative_claims(chain, self._environment, source, said)
         seen = {c.place for c in derived}
         links = (k for k in chain.links if source.place(k.span[0]) in seen)
         derived += identity_claims(chain, self._environment, source, frozenset(links))
+        derived += again_claims(chain, self._environment, source, how)
+        derived += named_claims(chain, self._environment, source, said)
         derived += layers.layer_claims(chain, self._layers, source)
         derived += layers.definition_clash(chain, source)
         derived += rule_claims(chain, self._environment, source, said)
@@ -238,7 +288,7 @@ class _Reader:
             wrong = (*judged.claims, *(claim for claim in derived if claim.flagged))
             self._correct(chain, wrong)
             return replace(judged, claims=wrong)
-        if not any(claim.verdict == "inherited" for claim in judged.claims):
+        if not (constant or any(claim.verdict == "inherited" for claim in judged.claims)):
             derived += opened(figure_claims(chain, before, source, said, bar=judged.bar), how)
         wrong = tuple(claim for claim in derived if claim.flagged)
         if wrong:
@@ -247,8 +297,13 @@ class _Reader:
         if judged.claims or not derived:
             return judged
         last = derived[-1]
-        unchecked = last.verdict == "not checked"
-        return Judged(reason=last.explanation) if unchecked else Judged((last,))
+        if last.verdict == "not checked":
+            return Judged(reason=last.explanation)
+        end = chain.links[-1]
+        figure = source.place(end.span[0]) if literal(end.node) else last.place
+        if judged.reason and all(claim.place != figure for claim in derived):
+            return Judged(reason=f"its formula is right; of its figure: {judged.reason}")
+        return Judged((last,))
 
     def _correct(self, chain: Chain, wrong: Sequence[Claim]) -> None:
         """Remembers what is right in the place of a wrong statement: others follow from it."""
@@ -264,12 +319,14 @@ class _Reader:
         formula = any(c.kind != "arithmetic" or c.verdict == "shape" for c in wrong)
         self._environment.correct(chain, trees[0] if trees else None, value, formula=formula)
 
-    def _count(self, judged: Judged, chain: Chain, source: Source) -> None:
+    def _count(self, judged: Judged, chain: Chain, part: Formula, source: Source) -> None:
         self.claims += judged.claims
         if judged.reason:
-            self._unchecked.append(
-                (source.place(chain.span[0]), quoted(source, chain), judged.reason)
-            )
+            row = source.place(chain.span[0]), quoted(source, chain), judged.reason
+            self._unchecked.append(row)
+            waits = not (chain.unread or is_update(chain))
+            if waits and len(self._pending) < MOST_PENDING:
+                self._pending.append(_Pending(chain, part, source, row))
         elif judged.claims:
             self._checked += 1
         elif len(chain.links) > 1:

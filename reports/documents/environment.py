@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from reports.documents import values
+from reports.documents.calculus import NotDifferentiable, derivative
 from reports.documents.evaluate import Context, evaluate
 from reports.documents.indices import bindings, instance, letters, named, scripts, without_index
 from reports.documents.notation import of_loss
@@ -139,6 +140,8 @@ class Environment:
     of_several: frozenset[str] = frozenset()
     nilpotent: set[str] = field(default_factory=set)
     minds_orientation: bool = False
+    mistaken: dict[str, Function] = field(default_factory=dict)
+    believes: bool = False
 
     def enter(self, level: int, heading: str) -> None:
         """Begins a section under a heading: those of its level and below end."""
@@ -179,7 +182,25 @@ class Environment:
             self,
             entries={key: list(found) for key, found in self.entries.items()},
             definitions={key: list(found) for key, found in self.definitions.items()},
+            functions=dict(self.functions),
+            arguments=dict(self.arguments),
         )
+
+    def without(self, start: Place, end: Place) -> "Environment":
+        """Returns what is known but for what is said between two places."""
+
+        def is_elsewhere(known: Entry | Definition) -> bool:
+            return not _order(start) <= _order(known.place) <= _order(end)
+
+        own = self.snapshot()
+        own.entries = {k: [e for e in all_ if is_elsewhere(e)] for k, all_ in own.entries.items()}
+        own.definitions = {
+            k: [d for d in all_ if is_elsewhere(d)] for k, all_ in own.definitions.items()
+        }
+        for known in (own.entries, own.definitions):
+            for key in [k for k, found in known.items() if not found]:
+                del known[key]  # type: ignore[arg-type]
+        return own
 
     def corrected(self) -> "Environment | None":
         """Returns the same with right values in place of wrong ones; None where none are known."""
@@ -207,6 +228,16 @@ class Environment:
             own_entry = self.entries[key][-1]
             right = own_entry.right if value is None else value
             self.entries[key][-1] = replace(own_entry, wrong=True, right=right)
+
+        first = chain.links[0].node
+        if isinstance(first, Call) and first.prime:
+            name = first.name + "'" * first.prime
+            if name in self.functions:
+                self.mistaken[name] = self.functions[name]
+
+    def with_mistaken(self) -> "Environment":
+        """Returns the same with the derivatives of functions as they are stated, also if wrong."""
+        return replace(self, functions={**self.functions, **self.mistaken}, believes=True)
 
     def kind(self, symbol: Symbol) -> str | None:
         """Returns whether a name is a number, column, row, list or matrix, where that is known."""
@@ -360,6 +391,8 @@ class Environment:
         """Returns the value of a function that the document defines itself."""
         own = self.functions.get(call.name + "'" * call.prime)
         plain = self.functions.get(call.name)
+        if call.prime and plain is not None and not self.believes:
+            own = self._derived(call.name, call.prime) or own
         sloped = own is None and call.prime == 1 and len(call.arguments) == 1
         function = plain if sloped else own
         if function is None or len(call.arguments) != len(function.parameters):
@@ -372,6 +405,28 @@ class Environment:
         if sloped:
             return values.sloped(lambda q: self._applied(function, [q], context), given[0])
         return self._applied(function, given, context)
+
+    def _derived(self, name: str, order: int) -> Function | None:
+        """Returns a derivative of a function of one number; None where it is no formula."""
+        plain = self.functions[name]
+        if len(plain.parameters) != 1:
+            return None
+        key = plain.parameters[0]
+        before = Call((0, 0), name, (Symbol((0, 0), key),), order - 1)
+        try:
+            tree = derivative(before, key, self.formulas)
+        except NotDifferentiable:
+            return None
+        return replace(plain, tree=tree)
+
+    @property
+    def formulas(self) -> dict[str, tuple[str, Node]]:
+        """The functions of one number that the document defines, by their names."""
+        return {
+            name: (function.parameters[0], function.tree)
+            for name, function in self.functions.items()
+            if len(function.parameters) == 1 and not name.endswith("'")
+        }
 
     def _applied(self, function: Function, given: Sequence[Quantity], context: Context) -> Quantity:
         """Returns the value of a function of the document, of arrays entry by entry."""
@@ -398,6 +453,10 @@ class Environment:
             self.given.add(text)
         else:
             self.shown[text] = max(bar, self.shown.get(text, 0.0))
+
+
+def _order(place: Place) -> tuple[int, int, int]:
+    return place.cell or 0, place.line, place.column
 
 
 BY_ENTRIES = frozenset(("sigma", "f", "g", "phi", "sigmoid"))

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from reports.documents import values
+from reports.documents import calculus, values
 from reports.documents.indices import at_index, items, scripts, without_index
 from reports.documents.readings import ELEMENTWISE, PLAIN, SLOPES, Reading
 from reports.documents.tree import (
     Array,
+    At,
     BigSum,
     Call,
     Cases,
@@ -112,9 +113,27 @@ def evaluate(node: Node, context: Context) -> Quantity:
             return found
         case Cases(rows=rows):
             return _chosen(rows, context)
+        case At():
+            return _at(node, context)
         case Words(text=text):
             raise NotEvaluable(f"“{text}” has no value")
     raise NotEvaluable(f"{type(node).__name__} has no value")
+
+
+def _at(node: At, context: Context) -> Quantity:
+    """Returns the value of a formula where names have values of their own."""
+    if any(isinstance(part, Derivative) for part in walk(node.body)):
+        raise NotEvaluable("a derivative of what is no formula of numbers, at a point")
+    there = {
+        c.left.key: evaluate(c.right, context) for c in node.arguments if isinstance(c.left, Symbol)
+    }
+    outer = context.look
+
+    def look(name: Node) -> Quantity | None:
+        own = there.get(name.key) if isinstance(name, Symbol) else None
+        return outer(name) if own is None else own
+
+    return evaluate(node.body, replace(context, look=look))
 
 
 def _rounded(q: Quantity, context: Context) -> Quantity:
@@ -323,9 +342,13 @@ def _call(node: Call, context: Context) -> Quantity:
         raise NotEvaluable(f"{node.name} of {len(node.arguments)} arguments")
     a = evaluate(node.arguments[0], context)
     if node.prime:
-        if node.prime > 1 or name not in SLOPES:
+        if node.prime == 1 and name in SLOPES:
+            return values.mapped(SLOPES[name], a)
+        slope = calculus.slope(name, node.prime)
+        if slope is None:
             raise NotEvaluable(f"the derivative of {node.name} is not known")
-        return values.mapped(SLOPES[name], a)
+        held = replace(context, look=lambda n: a if n == Symbol((0, 0), "u") else None)
+        return evaluate(slope, held)
     if name == "softmax":
         return values.softmax(a)
     if name in {"sum", "mean"}:

@@ -35,15 +35,21 @@ from reports.documents.tokens_read import (
     called_with,
     closes,
     differential,
+    differentials,
+    entries_of,
     flat,
     is_partial,
     is_raised,
     number_of,
     product_of,
+    raised,
+    separated,
     shown_token,
 )
 from reports.documents.tree import (
+    At,
     Call,
+    Condition,
     Derivative,
     Divide,
     Negative,
@@ -107,6 +113,7 @@ class Parser(Brackets, Scripts):
             sign *= self._sign()
             right = self._term()
             node = Sum(self._span(start), node, right, sign)
+        node = self._taken_at(node, start)
         self._depth -= 1
         return node
 
@@ -178,6 +185,8 @@ class Parser(Brackets, Scripts):
             raise NotRead(f"it is nested more than {DEEPEST} deep", self._next.span)
         start = self._next.span[0]
         node = self._scripts(self._primary(), start)
+        if isinstance(node, Derivative):
+            node = self._taken_at(node, start)
         self._depth -= 1
         return node
 
@@ -316,7 +325,7 @@ class Parser(Brackets, Scripts):
         if not (is_partial(top) and is_partial(bottom) and len(bottom) > 1):
             return None
         if any(is_raised(side) for side in (top, bottom)):
-            raise NotRead("a higher derivative is not understood", self._span(start))
+            return self._higher(top, bottom, start)
         if sum(t.text == "partial" for t in bottom) > 1:
             raise NotRead("a mixed derivative is not understood", self._span(start))
         wrt = self._parsed(bottom[differential(bottom) :])
@@ -324,6 +333,19 @@ class Parser(Brackets, Scripts):
             return Derivative(self._span(start), called_with(self._tight_term(), wrt), wrt)
         of = self._parsed(top[differential(top) :])
         return Derivative(self._span(start), of, wrt)
+
+    def _higher(self, top: list[Token], bottom: list[Token], start: int) -> Node:
+        """Returns ∂²a/∂b∂c as derivatives of derivatives."""
+        order, after = raised(top)
+        by = [self._parsed(name) for name in differentials(bottom)]
+        if order != len(by):
+            raise NotRead("a higher derivative whose orders differ", self._span(start))
+        of = self._parsed(top[after:]) if len(top) > after else None
+        if of is None:
+            of = called_with(self._tight_term(), by[-1])
+        for name in reversed(by):
+            of = Derivative(self._span(start), of, name)
+        return of
 
     def _partial(self, start: int) -> Node:
         body = self._factor()
@@ -334,10 +356,19 @@ class Parser(Brackets, Scripts):
         if self._is("_"):
             self._take()
             wrt = self._parsed(self._group())
+        twice = self._is("^") and [t.text for t in self._tokens[self._at + 1 : self._at + 4]]
+        if twice and (twice[0] == "2" or twice == ["{", "2", "}"]):
+            self._take()
+            self._group()
+        if self._is("_") and isinstance(wrt, Words):
+            self._take()
+            wrt = self._parsed(self._group())
         body = self._factor()
-        if not any(isinstance(n, Symbol) for n in walk(body)):  # ∇ ½ ‖…‖²
+        plain = isinstance(body, Call) or any(isinstance(n, Symbol) for n in walk(body))
+        if not plain:  # ∇ ½ ‖…‖²
             body = Times(self._span(start), body, self._tight_term(), "juxtaposed")
-        return Derivative(self._span(start), body, wrt)
+        node = Derivative(self._span(start), body, wrt)
+        return Derivative(node.span, node, wrt) if twice else node
 
     def _accent(self, accent: str, start: int) -> Node:
         inner = self._parsed(self._group())
@@ -387,6 +418,37 @@ class Parser(Brackets, Scripts):
                 raise NotRead(f"a norm of the kind {name}", self._span(start))
             order = 1 if name == "1" else 2
         return Norm(self._span(start), body, order)
+
+    def _taken_at(self, node: Node, start: int) -> Node:
+        """Returns a formula with the values that stand at a bar behind it: df/dx |_{x=2}."""
+        bar = self._bars == 0 and self._is("|", "vert", "rvert")
+        after = self._tokens[self._at + 1 : self._at + 2]
+        if not bar or not after or after[0].text != "_":
+            return node
+        self._take()
+        self._take()
+        values = self._values(self._group())
+        if self._is("^"):
+            raise NotRead("a difference between two points is not understood", self._span(start))
+        return At(self._span(start), node, values)
+
+    def _values(self, tokens: list[Token]) -> tuple[Condition, ...]:
+        """Returns what each name is at a point: x = 1, y = 2, or (x, y) = (1, 2)."""
+        found: list[Condition] = []
+        for part in separated(tokens):
+            signs = [at for at, token in enumerate(part) if token.text == "="]
+            if len(signs) != 1:
+                span = tokens[0].span if tokens else self._next.span
+                raise NotRead("it is not said which name has which value here", span)
+            left, right = self._parsed(part[: signs[0]]), self._parsed(part[signs[0] + 1 :])
+            names, values = entries_of(left), entries_of(right)
+            if len(names) != len(values):
+                names, values = (left,), (right,)
+            for name, value in zip(names, values, strict=True):
+                if not isinstance(name, Symbol):
+                    raise NotRead("more than a name has a value here", name.span)
+                found.append(Condition(name.span, name, value, "="))
+        return tuple(found)
 
     # ------------------------------------------------------------ calls and scripts
 

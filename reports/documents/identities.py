@@ -22,6 +22,7 @@ from reports.documents.places import quoted
 from reports.documents.points import Draw
 from reports.documents.readings import PLAIN
 from reports.documents.source import Source
+from reports.documents.stance import Stance
 from reports.documents.tree import (
     Array,
     BigSum,
@@ -44,6 +45,7 @@ from reports.documents.tree import (
 )
 from reports.documents.trials import STRICT, at_letters
 from reports.documents.values import NotEvaluable, Quantity, ShapeClash, Undefined
+from reports.documents.writing import written
 
 SEEDS = (0, 1)
 LABELS: tuple[tuple[float, ...], ...] = ((), (0.0, 1.0), (1.0, -1.0))
@@ -81,6 +83,46 @@ def identity_claims(
             if _are_of_numbers(spelled, environment) and _are_of_numbers(right.node, environment):
                 words = "the sides differ at random values of their names"
                 yield _claim(chain, right, source, "wrong", words)
+
+
+def again_claims(
+    chain: Chain, environment: Environment, source: Source, said: Stance
+) -> Iterator[Claim]:
+    """Yields the verdict on a formula for what the same section has defined by another one.
+
+    It is wrong only where the words say that it was found: else it may be defined anew.
+
+    Args:
+        chain: the statement.
+        environment: what the document has said before it.
+        source: where it stands.
+        said: what the words beside it say of it.
+    """
+    if len(chain.links) < 2 or is_update(chain) or chain.enumerates or said == "given":
+        return
+    node, link = chain.links[0].node, chain.links[1]
+    name = node.name if isinstance(node, Call) and not node.prime else key_of(node)
+    if not isinstance(node, (Symbol, Call)) or side(link) != "symbolic" or link.relation != "=":
+        return
+    known = environment.definitions.get(name or "", [])
+    own = [d for d in known if d.section == environment.section and not d.wrong]
+    if not own or isinstance(own[-1].tree, Derivative) or _is_name(link.node):
+        return
+    before, now = own[-1].tree, link.node
+    if isinstance(node, Call) and environment.functions[node.name].parameters != tuple(
+        map(key_of, node.arguments)
+    ):
+        return
+    numbers = _are_of_numbers(before, environment) and _are_of_numbers(now, environment)
+    if not numbers or not _keys(now) <= _keys(before) or _is_nested(before) or _is_nested(now):
+        return
+    found = compared(before, now, environment)
+    line = own[-1].place.line
+    if found == "equal":
+        yield _claim(chain, link, source, "ok", f"it agrees with line {line} at random values")
+    elif found == "different":
+        words = f"line {line} defines it as {written(before)}; the two differ at random values"
+        yield _claim(chain, link, source, "wrong" if said == "found" else "not checked", words)
 
 
 def _with_stated(node: Node, environment: Environment) -> Node:
@@ -206,15 +248,17 @@ class _Trial:
         left, right = (at_letters(node, bound) for node in (self.left, self.right))
         found = None
         for reading in STRICT if self.dimensions else (PLAIN,):
+            both = _both(self.left, self.right)
             draw = _Labelled(
                 self.definitions,
-                _both(self.left, self.right),
+                both,
                 self.environment,
                 seed,
                 frozenset(bound),
                 dimensions=self.dimensions,
             )
-            draw.labels = self.labels
+            draw.targets = _targets(both)
+            draw.labels = (*self.labels[seed:], *self.labels[:seed])
             model = Model(self.definitions, draw, self.environment, {}, reading)
             model.free = True
             try:
@@ -234,15 +278,16 @@ class _Trial:
 
 
 class _Labelled(Draw):
-    """Random values whose labels are drawn from a few."""
+    """Random values whose labels are drawn from a few: a number is each of them once."""
 
     labels: tuple[float, ...] = ()
+    targets: frozenset[str] = frozenset()
 
     def _value(self, node: Symbol) -> Quantity:
         if node.key in self.environment.nilpotent:
             return values.quantity(SMALL)
         drawn = super()._value(node)
-        if not self.labels or node.key not in ROLES["target"]:
+        if not self.labels or node.key not in self.targets:
             return drawn
         picked = np.resize(np.array(self.labels), drawn.value.size).reshape(drawn.shape)
         return values.quantity(picked)
@@ -258,13 +303,19 @@ def _trials(
     typed = solutions([(left, right)], environment.kind)
     if not typed:
         return
-    has_labels = any(
-        isinstance(n, Symbol) and n.base in ROLES["target"] for n in walk(_both(left, right))
-    )
+    has_labels = bool(_targets(_both(left, right)))
     for dimensions in typed:
         for labels in LABELS if has_labels else LABELS[:1]:
             given = dimensions if dimensions.has_arrays else None
             yield _Trial(left, right, definitions, environment, given, labels)
+
+
+def _targets(node: Node) -> frozenset[str]:
+    """Returns the names that may be labels; beside another one y is what is predicted."""
+    used = {n.key: n.base for n in walk(node) if isinstance(n, Symbol)}
+    found = {key for key in used if key in ROLES["target"]}
+    others = {key for key in found if used[key] not in {"y", "Y"}}
+    return frozenset(found if "hat y" in used.values() or not others else others)
 
 
 def _both(left: Node, right: Node) -> Node:

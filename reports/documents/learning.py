@@ -15,7 +15,7 @@ from reports.documents.environment import (
 )
 from reports.documents.figured import as_names
 from reports.documents.links import Pair, is_update, origin_of, side, subject
-from reports.documents.readings import PLAIN
+from reports.documents.readings import ELEMENTWISE, LETTERS_OF_FUNCTIONS, PLAIN
 from reports.documents.repair import attempt
 from reports.documents.source import Source
 from reports.documents.substitution import learn_substitutions
@@ -67,9 +67,8 @@ def bind(
         computed = found[-1].computed if found and found[-1].right is last else None
         provenance: Provenance = "updated" if update else "stated" if found else "given"
         value = _with_bar(display.stated(last.node), computed, environment, found)
-        entry = Entry(
-            value, provenance, place, environment.section, computed, wrong, origin_of(chain)
-        )
+        right = _as_shown(computed, display.stated(last.node)) if wrong else computed
+        entry = Entry(value, provenance, place, environment.section, right, wrong, origin_of(chain))
         environment.bind(key, entry)
     elif side(last) == "numeric":
         value = attempt(last.node, PLAIN, environment)
@@ -80,6 +79,14 @@ def bind(
             )
     if not update:
         _define(node, chain, environment, source)
+
+
+def _as_shown(right: Quantity | None, shown: Stated) -> Quantity | None:
+    """Returns a right value as open as the digits of the wrong one in its place leave it."""
+    if right is None or not values.same_shape(right, shown.value):
+        return right
+    unit = np.broadcast_to(shown.unit, shown.value.shape).reshape(right.shape)
+    return Quantity(right.value, np.maximum(right.bar, 0.5 * unit))
 
 
 def forget(chain: Chain, environment: Environment) -> None:
@@ -199,6 +206,8 @@ def _define_function(chain: Chain, environment: Environment, source: Source) -> 
     tree = chain.links[1].node
     if len(parameters) != len(first.arguments) or not any(True for _ in names(tree)):
         return
+    if chain.links[1].relation == "≈" or first.name in ELEMENTWISE.keys() - LETTERS_OF_FUNCTIONS:
+        return  # sin x ≈ x says nothing of what sin is
     own = {n.key for n in walk(tree) if isinstance(n, Symbol)}
     keys = tuple(p.key for p in parameters)
     if own.isdisjoint(keys):

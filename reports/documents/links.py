@@ -11,6 +11,7 @@ from reports.documents.environment import Environment
 from reports.documents.evaluate import Context, evaluate
 from reports.documents.meant import meanings, summed
 from reports.documents.readings import BENIGN, PLAIN, ROUNDED, Reading
+from reports.documents.stance import Stance
 from reports.documents.tree import (
     Array,
     Call,
@@ -19,6 +20,7 @@ from reports.documents.tree import (
     Divide,
     Link,
     Node,
+    Norm,
     Number,
     Power,
     Symbol,
@@ -46,6 +48,7 @@ class Pair:
         certain: whether a disagreement is an error of the document, and not of what was read.
         undefined: whether the left side has no value at all, as the logarithm of −1.
         corrected: the line of a wrong value; the sides agree with the right one in its place.
+        inherits: whether the sides agree with a derivative that is stated wrong above.
     """
 
     left: Link
@@ -57,6 +60,7 @@ class Pair:
     certain: bool = True
     undefined: bool = False
     corrected: int = 0
+    inherits: bool = False
 
 
 def side(link: Link) -> Side:
@@ -88,8 +92,14 @@ def origin_of(chain: Chain) -> str:
     return "".join(sides[-1].text.split()) if sides else ""
 
 
-def pairs(chain: Chain, environment: Environment) -> Iterator[Pair]:
-    """Yields the comparisons of a chain: each side with the next one that has a value."""
+def pairs(chain: Chain, environment: Environment, *, said: Stance = "given") -> Iterator[Pair]:
+    """Yields the comparisons of a chain: each side with the next one that has a value.
+
+    Args:
+        chain: the statement.
+        environment: what the document has said before it.
+        said: what the words say of it: an equation may be found, or asked for.
+    """
     links = [link for link in chain.links if link.node is not None]
     if subject(chain) is not None or _defines_function(chain):
         links = links[1:]
@@ -100,6 +110,8 @@ def pairs(chain: Chain, environment: Environment) -> Iterator[Pair]:
         if before is not None:
             pair = compare(before, link, environment)
             if pair is not None and pair.agreement == "no" and _is_condition(before, link, chain):
+                pair = pair if _is_claimed(pair, chain, said) else None
+            if pair is not None and pair.agreement == "no" and _approximates(pair):
                 pair = None
             if pair is not None and pair.agreement == "no" and earlier is not None:
                 pair = _carried(earlier, pair, environment)
@@ -107,6 +119,10 @@ def pairs(chain: Chain, environment: Environment) -> Iterator[Pair]:
                 pair = pair if _is_far(pair, environment) else replace(pair, agreement="digits")
             if pair is not None and pair.agreement == "no":
                 pair = with_corrections(pair, environment)
+            if pair is not None and pair.agreement == "no" and environment.mistaken:
+                again = compare(before, link, environment.with_mistaken())
+                inherits = again is not None and again.agreement != "no"
+                pair = replace(pair, inherits=inherits)
             if pair is not None:
                 yield pair
                 earlier = before
@@ -138,6 +154,26 @@ def with_right_values(pair: Pair, environment: Environment) -> Pair:
     return pair if again is None else replace(again, corrected=wrong[0].place.line)
 
 
+FIRST_ORDER = 0.1
+"""An expression that only approximates a value is off by no more than this share of it."""
+
+
+def _approximates(pair: Pair) -> bool:
+    """Whether numbers are put into an approximation: f(2.1) ≈ 1 + 0.1·8."""
+    if pair.right.relation != "≈" or literal(pair.right.node) or side(pair.right) != "numeric":
+        return False
+    if pair.computed is None or pair.computed.shape:
+        return False
+    try:
+        other = evaluate(pair.right.node, Context())
+    except (NotEvaluable, NoNumber, Undefined, ShapeClash):
+        return False
+    if other.shape:
+        return False
+    x, y = float(pair.computed.value), float(other.value)
+    return abs(x - y) <= FIRST_ORDER * abs(x)
+
+
 def _is_condition(left: Link, right: Link, chain: Chain) -> bool:
     """Whether an equation may be asked for, and not claimed: w·v = 1, f(x) = 0, p = q = 1."""
     if side(left) != "symbolic" or side(right) != "literal":
@@ -159,6 +195,30 @@ def _defines_function(chain: Chain) -> bool:
         and not _is_applied(first)
         and not literal(chain.links[-1].node)
     )
+
+
+FEWEST_DIGITS = 3
+"""A number of so many digits was computed, and is not asked for."""
+
+
+def _is_claimed(pair: Pair, chain: Chain, said: Stance) -> bool:
+    """Whether an equation that may be a condition is one that was worked out: ‖v‖ = 5, √y = 3."""
+    left, right = pair.left.node, pair.right.node
+    whole = left is chain.links[0].node and len(chain.links) == 2
+    if not whole or not pair.certain or isinstance(left, (Symbol, Derivative)):
+        return False
+    if said == "found":
+        return True
+    shown = display.stated(right)
+    computed = bool(np.all(shown.unit > 0)) and int(np.min(shown.digits)) >= FEWEST_DIGITS
+    telling = isinstance(left, Norm) or (isinstance(left, Call) and left.name in _MEASURES)
+    telling = telling or (isinstance(right, Array) and not isinstance(left, Array))
+    plain = set(values.flat(shown.value).tolist()) <= {0.0, 1.0}
+    return said == "open" and (computed or (telling and not plain))
+
+
+_MEASURES = frozenset(("det", "trace"))
+"""Functions of arrays whose value is stated to be known, and rarely asked for."""
 
 
 def _is_applied(node: Node) -> bool:

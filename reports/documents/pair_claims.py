@@ -37,6 +37,8 @@ def pair_claims(
 ) -> Iterator[Claim]:
     """Yields the verdict on two sides that were compared."""
     wrong = list(substitutions(pair.left, pair.right, chain, environment))
+    if pair.agreement == "exact" and len(wrong) > 1:
+        wrong = []  # a fraction was reduced: 400/3600 is 1/9
     if pair.agreement != "no" and not wrong:
         yield agreed_claim(pair, chain, environment, source)
         return
@@ -212,6 +214,8 @@ def disagreed_claim(pair: Pair, chain: Chain, environment: Environment, source: 
         verdict = "shape"
         shapes = values.size(pair.computed.shape), values.size(stated.value.shape)
         parts.insert(0, f"{shapes[0]} comes out, {shapes[1]} is stated")
+    if pair.inherits:
+        verdict, parts = "inherited", ["it follows from a derivative that is wrong above"]
     return _row(
         pair,
         chain,

@@ -108,6 +108,9 @@ ELEMENTWISE: Mapping[str, Callable[[Numbers], Numbers]] = {
 }
 """Functions of every entry."""
 
+LETTERS_OF_FUNCTIONS = frozenset(("sigma", "identity", "S", "f", "g", "phi", "psi", "h"))
+"""Names of functions that stand for one or the other by document."""
+
 SLOPES: Mapping[str, Callable[[Numbers], Numbers]] = {
     "sigmoid": _sigmoid_slope,
     "tanh": _tanh_slope,

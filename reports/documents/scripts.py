@@ -31,6 +31,7 @@ from reports.documents.tree import (
     Sum,
     Symbol,
     Transposed,
+    walk,
 )
 
 _INDEX = re.compile(r"[lLijkKtTnmNc](?:[-+]\d)?|L-\d")
@@ -60,7 +61,8 @@ class Scripts(Conditions):
             elif self._is("'", "prime"):
                 token = self._take()
                 if not isinstance(node, Symbol):
-                    raise NotRead("a stroke after more than a name", token.span)
+                    node = _differentiated(node, token.span)
+                    continue
                 node = replace(node, mark=node.mark + "'", span=self._span(start))
             elif self._next.type == "open" and self._holds_scripts():
                 self._unwrap()
@@ -107,6 +109,8 @@ class Scripts(Conditions):
 
     def _called(self, node: Symbol, name: str, start: int) -> Call:
         prime = node.mark.count("'")
+        if node.base in NUMBERED and re.fullmatch("[2-9]", node.sup):
+            name += f"^{node.sup}"  # a derivative, or the function of a layer
         arguments = self._arguments()
         return Call(self._span(start), name, arguments, prime)
 
@@ -194,6 +198,25 @@ class Scripts(Conditions):
         if re.search(r"[A-Za-z]{3,}", text) and re.fullmatch(r"[\w-]+", text):
             return replace(node, mark=node.mark + text, span=span)
         return None
+
+
+NUMBERED = frozenset("fghFG")
+"""Letters of functions whose number in parentheses may count strokes."""
+
+
+def _differentiated(node: Node, span: Span) -> Derivative:
+    """Returns (sin x)′: the derivative by the one name that stands there.
+
+    Raises:
+        NotRead: there are several names, or arrays: the stroke may be a transpose.
+    """
+    of = node
+    while isinstance(of, Derivative):
+        of = of.of
+    found = {n.key: n for n in walk(of) if isinstance(n, Symbol) and n.key not in {"e", "pi"}}
+    if len(found) != 1 or not next(iter(found)).islower():
+        raise NotRead("a stroke after more than a name", span)
+    return Derivative((node.span[0], span[1]), node, *found.values())
 
 
 def _entry_of(call: Call, sub: str) -> Node | None:

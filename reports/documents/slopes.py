@@ -5,21 +5,80 @@ from dataclasses import replace
 
 import numpy as np
 
-from reports.documents import values
-from reports.documents.claims import Claim, Verdict
+from reports.documents import display, values
+from reports.documents.claims import Claim, Correction, Verdict
 from reports.documents.environment import Environment, Function, key_of
-from reports.documents.evaluate import evaluate
+from reports.documents.evaluate import Context, evaluate
+from reports.documents.higher import slope_of, taken
 from reports.documents.links import side
 from reports.documents.places import quoted
 from reports.documents.source import Source
-from reports.documents.tree import Call, Chain, Condition, Link, Node, Number, Symbol, walk
+from reports.documents.stance import Stance
+from reports.documents.tree import (
+    Call,
+    Chain,
+    Condition,
+    Derivative,
+    Link,
+    Node,
+    Number,
+    Symbol,
+    literal,
+    names,
+    walk,
+)
 from reports.documents.values import NotEvaluable, Numbers, Quantity, ShapeClash, Undefined
 from reports.documents.verdicts import verdict
-from reports.documents.writing import shown
+from reports.documents.writing import shown, written
 
 AT = (-0.7, 0.4, 1.3)
 BESIDE = 0.3
 """How far beside a bound of a case a slope is taken too."""
+
+
+def constant_claims(
+    chain: Chain, environment: Environment, source: Source, said: Stance
+) -> Iterator[Claim]:
+    """Checks a number that is stated for a derivative, for all values of its name.
+
+    A derivative that is not the same everywhere is wrong as a number where the words say that it
+    was found; else it may be an equation to be solved.
+
+    Args:
+        chain: the statement.
+        environment: what the document has said before it.
+        source: where it stands.
+        said: what the words beside it say of it.
+    """
+    if len(chain.links) != 2 or not literal(chain.links[1].node):
+        return
+    node, link = chain.links[0].node, chain.links[1]
+    tree = _true_slope(node, environment)
+    stated = display.stated(link.node).value
+    if tree is None or link.relation == ":=" or stated.shape:
+        return
+    if any(True for _ in names(tree)):
+        if isinstance(node, Call) and said == "found" and np.any(stated.value):
+            words = f"{shown(node)} of the document's own definitions is no number"
+            yield _with_right(_claim(chain, link, source, "derivative", words), tree)
+        return
+    true = evaluate(tree, Context())
+    agrees = display.agreement(true, display.stated(link.node), approximate=link.relation == "≈")
+    words = f"{shown(node)} of the document's own definitions is {written(tree)} everywhere"
+    claim = _claim(chain, link, source, "derivative" if agrees == "no" else "ok", words)
+    yield replace(claim, right=written(tree), correction=Correction(tree, true))
+
+
+def _true_slope(node: Node, environment: Environment) -> Node | None:
+    """Returns a derivative as a formula, that of a function in terms of its argument."""
+    if isinstance(node, Derivative):
+        return taken(node.of, node.wrt, environment)
+    if not _is_slope(node) or not isinstance(node, Call):
+        return None
+    argument = node.arguments[0]
+    if not isinstance(argument, Symbol) or argument.sub or environment.versions(argument):
+        return None
+    return slope_of(node, environment)
 
 
 def slope_claims(chain: Chain, environment: Environment, source: Source) -> Iterator[Claim]:
@@ -31,7 +90,7 @@ def slope_claims(chain: Chain, environment: Environment, source: Source) -> Iter
     argument = stroke.arguments[0]
     if not isinstance(argument, Symbol):
         return
-    plain = replace(stroke, prime=0)
+    plain = replace(stroke, prime=stroke.prime - 1)
     own = environment.functions.get(stroke.name)
     constants = set() if own is None else _names(own.tree) - set(own.parameters)
     for link in chain.links[at + 1 :]:
@@ -47,11 +106,21 @@ def slope_claims(chain: Chain, environment: Environment, source: Source) -> Iter
             yield _claim(chain, link, source, "ok", "checked by finite differences")
         elif outcomes and set(outcomes) == {"fail"}:
             words = f"finite differences of {shown(plain)} give another slope"
-            yield _claim(chain, link, source, "derivative", words)
+            claim = _claim(chain, link, source, "derivative", words)
+            yield _with_right(claim, slope_of(stroke, environment))
+
+
+LONGEST_RIGHT = 60
+"""A right formula is printed up to this length: the derivative is not simplified."""
+
+
+def _with_right(claim: Claim, tree: Node | None) -> Claim:
+    right = "" if tree is None else written(tree)
+    return replace(claim, right=right) if len(right) <= LONGEST_RIGHT else claim
 
 
 def _is_slope(node: Node) -> bool:
-    return isinstance(node, Call) and node.prime == 1 and len(node.arguments) == 1
+    return isinstance(node, Call) and node.prime > 0 and len(node.arguments) == 1
 
 
 def _names(node: Node) -> set[str]:

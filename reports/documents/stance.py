@@ -24,20 +24,20 @@ OPENED = {
 _FOUND = re.compile(
     r"(?i)\b(?:so|then|hence|thus|therefore|consequently|result\w*|gives?|giving|gets?|obtain\w*"
     r"|yield\w*|comes? (?:to|out)|works? out|evaluates?|equals?|we (?:have|find|see)|found"
-    r"|comput\w+|calculat\w+|which is|answer)\b"
-    r"|因此|因而|所以|故|于是|从而|得|结果|求出|算出|计算|答案"
+    r"|comput\w+|calculat\w+|which is|answer|expand\w*|simplif\w+|rearrang\w+)\b"
+    r"|因此|因而|所以|故|于是|从而|得|结果|求出|算出|计算|答案|则|有|那么|展开|化简|整理"
 )
 _JOINING = re.compile(
     r"(?i)\b(?:so|then|hence|thus|therefore|consequently|accordingly|and|or|we|i|one|us|lets?|have"
     r"|has|find\w*|found|see|get|gets|got|getting|obtain\w*|giv(?:es?|ing)|yield\w*|result\w*"
     r"|comes?|works?|out|to|up|evaluat\w+|equals?|comput\w+|calculat\w+|substitut\w+|plug\w*"
-    r"|insert\w*|putting|which|that|this|these|it|is|are|be|as|a|an|the|of|for|in|into|by|from"
+    r"|insert\w*|putting|expand\w*|simplif\w+|rearrang\w+|square|terms?|brackets?|which|that|this|these|it|is|are|be|as|a|an|the|of|for|in|into|by|from"
     r"|with|our|its|all|both|above|below|here|again|also|finally|later(?: on)?|once|together|indeed"
     r"|directly|easily|simply|just|exactly|approximately|about|roughly|numerically|namely|i\.e"
     r"|forward|pass|formula|equation|definition|numbers?|figures?|values?|answer|sum|product"
     r"|difference|overall|outputs?|loss|cost|error|mean|variance|gradient|network|summ\w+"
     r"|derivative|slope|score|weighted|net|hidden|neuron|unit|node|layer|function|first)\b"
-    r"|因此|因而|所以|由此|故|于是|从而|可以|可知|可见|我们|得到|得出|得|结果|求出|算出|计算|答案"
+    r"|展开|化简|整理|因此|因而|所以|由此|故|于是|从而|可以|可知|可见|我们|得到|得出|得|结果|求出|算出|计算|答案"
     r"|代入|数值|带入|直接|最后|最终|即|便|就|则|有|为|是|等于|约|那么|这样|上式|公式|定义|按照|根据"
     r"|前向传播|和|与|及|并|且|均值|方差|误差|损失|代价|输出|函数|加权|隐藏层|值|其|的|出|中|将"
 )
@@ -62,6 +62,20 @@ _CHANGED = re.compile(
     r"|加倍|翻倍|减半|去掉|去除|移除|删去|舍去|替换|换成|改为|改成|翻转|取反|扰动|置零|测得"
     r"|[将把][^，。]{0,12}(?:增加|增大|减少|减小)|裁剪|训练(?:结束|完|后)"
 )
+_LISTING = re.compile(r"\b(?:and|or)\b|[和与及并且]")
+"""Words between the values of a list."""
+
+_ITEM = re.compile(r"\s*(?:[-*+]|\d+[.)])\s*")
+"""What begins an item of its own."""
+
+_ASKED = re.compile(
+    r"(?i)\b(?:such that|so that|subject|constrain\w*|constraints?|satisf\w+|solv\w+|solutions?"
+    r"|roots?|zeros?|boundar\w+|hyperplane|level|contour|normali[sz]\w+|equations?|whether|find"
+    r"|rule|identity|ensur\w+|requir\w+|impos\w+|enforc\w+|means|iff|line|plane|circle|set)\b"
+    r"|条件|约束|满足|使|解|边界|超平面|等高线|归一|方程|要求|保证|直线|平面|圆|法则"
+)
+"""What speaks of an equation that is asked for, or that holds elsewhere."""
+
 _LEFT_OUT = re.compile(
     r"(?i)\b(?:ignor(?:e|es|ed|ing)|neglect\w*|disregard\w*|absorb\w*|up to a (?:constant|factor)"
     r"|(?:drop(?:ping)?|leav(?:e|ing) out|omit(?:ting)?) (?:(?:the|a|common|constant) )*factors?"
@@ -71,7 +85,8 @@ _LEFT_OUT = re.compile(
 
 _DENIED = re.compile(
     r"(?i)\b(?:mistake\w*|erroneous\w*|incorrect\w*|wrong\w*|fallacy|forget(?:ting|s)? (?!gate)"
-    r"|is false|untrue|never|not (?:true|the case|hold|met)|contrary|tempting|naive\w*"
+    r"|is false|untrue|never|told (?:me|us)|supposedly|myth|rumou?r"
+    r"|not (?:true|the case|hold|met)|contrary|tempting|naive\w*"
     r"|(?:may|might|could|would) (?:think|guess|expect|believe))(?!\w)"
     r"|错误(?!率)|误以为|误认|误写|并非|不成立|不对|不正确"
 )
@@ -88,7 +103,9 @@ _ONLY_WHERE = re.compile(
 
 _DENIED_AFTER = re.compile(
     r"(?i)\s*[$\\)\]]*,?\s*(?:(?:which|this|that|it)\s+)?(?:(?:is|are|was|does|do|would|will|can"
-    r"|could|has|holds?)\s*)?(?:be )?(?:not\b|n't|never|false\b|wrong|incorrect|impossible"
+    r"|could|has|holds?)\s*)?(?:be )?"
+    r"(?:not\b(?! (?:far|only|too|quite|just|surpris\w+|much|bad|so|necessar\w+|by|to|the))"
+    r"|n't|never|false\b|wrong|incorrect|impossible"
     r"|a mistake|probability zero)"
     r"|\s*[$\\)\]]*\s*(?:这|的|是|并)?\s*(?:条件|假设|说法|结论|情况)?\s*是?(?:不成立|不对|错|并不|不可能|不正确|不会)"
 )
@@ -129,7 +146,7 @@ def stance(text: str, at: int, end: int | None = None) -> Stance:
         return "denied"
     if end is not None and _DENIED_AFTER.match(text, end):
         return "denied"
-    clause = sentence.rpartition("$=")[2]
+    clause = _clause(sentence)
     found = bool(_FOUND.search(clause))
     if _CHANGED.search(sentence):
         return "changed"
@@ -138,6 +155,27 @@ def stance(text: str, at: int, end: int | None = None) -> Stance:
     joined = found and not _WORD.search(_JOINING.sub(" ", clause))
     moved = _CHANGED.search(paragraph) or _GIVEN_IN_WORDS.search(paragraph)
     return "found" if joined and not moved and not _ONLY_WHERE.search(behind) else "open"
+
+
+def _clause(sentence: str) -> str:
+    """Returns the words before a value, of a list of values those before the first of them."""
+    clauses = sentence.split("$=")
+    while len(clauses) > 1 and not _WORD.search(_LISTING.sub(" ", clauses[-1])):
+        if _ITEM.fullmatch(clauses[-1]):
+            break
+        clauses.pop()
+    return clauses[-1]
+
+
+def is_asked(text: str, at: int, end: int) -> bool:
+    """Whether the words beside an equation may ask for it, as a condition or to solve it.
+
+    >>> is_asked("choose the scale such that $|w| = 2$", 27, 36)
+    True
+    >>> is_asked("The length is $|w| = 2$", 14, 23)
+    False
+    """
+    return bool(_ASKED.search(_sentences(text, at)[1]) or _ASKED.search(_behind(text, end)))
 
 
 def _sentences(text: str, at: int) -> tuple[str, str]:

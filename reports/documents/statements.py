@@ -12,6 +12,7 @@ from reports.documents.rows import CLOSING, OPENING, Part, joined, line_breaks, 
 from reports.documents.tokens import NotRead, Token, tokenize
 from reports.documents.tree import (
     Chain,
+    Derivative,
     Link,
     Node,
     Number,
@@ -55,11 +56,13 @@ SQUARES = frozenset(("sigma", "s", "hat sigma", "std"))
 
 def with_variances(chains: Sequence[Chain]) -> list[Chain]:
     """Returns the chains of a document with σ² as one name, where a statement is about σ²."""
+    about = [chain.links[0].node for chain in chains if len(chain.links) > 1]
+    about += [node.wrt for node in about if isinstance(node, Derivative)]
     squared = {
-        first.base.key
-        for chain in chains
-        if len(chain.links) > 1 and isinstance(first := chain.links[0].node, Power)
-        if isinstance(first.base, Symbol) and first.base.base in SQUARES and _is_two(first.exponent)
+        node.base.key
+        for node in about
+        if isinstance(node, Power) and isinstance(node.base, Symbol)
+        if node.base.base in SQUARES and _is_two(node.exponent)
     }
     if not squared:
         return [*chains]

@@ -4,14 +4,26 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from reports.documents.environment import Definition, Environment, key_of
+from reports.documents.hessians import hessian, spoken_array
+from reports.documents.higher import (
+    at_point,
+    conditions,
+    numbered,
+    parameters,
+    partial_at,
+    subscripted,
+    twice,
+)
 from reports.documents.notation import FUNCTIONS, NAMED
 from reports.documents.tree import (
     Array,
+    At,
     Call,
     Chain,
     Derivative,
     Link,
     Node,
+    Sum,
     Symbol,
     Times,
     Words,
@@ -97,18 +109,46 @@ def of_several_names(chains: Sequence[Chain]) -> frozenset[str]:
 # ---------------------------------------------------------------- gradients without an index
 
 
-def spelled_out(chain: Chain, environment: Environment) -> list[Chain]:
-    """Returns a chain with ∂f/∂x for ∇f(x); one for each entry where it states several."""
-    links = tuple(replace(k, node=_spelled(k.node, environment)) for k in chain.links)
+def spelled_out(chain: Chain, environment: Environment, said: str = "") -> list[Chain]:
+    """Returns a chain with ∂f/∂x for ∇f(x); one for each entry where it states several.
+
+    Args:
+        chain: the statement.
+        environment: what the document has said before it.
+        said: the words before it, which say what H and J stand for.
+    """
+    array = spoken_array(chain, environment, said)
+    if array is not None:
+        chain = replace(chain, links=(replace(chain.links[0], node=array), chain.links[-1]))
+    to_array = len(chain.links) > 1 and isinstance(chain.links[1].node, Array)
+    links = tuple(
+        replace(k, node=_spelled(k.node, environment, to_array=to_array)) for k in chain.links
+    )
     return [*_by_entries(replace(chain, links=links))]
 
 
-def _spelled(node: Node, environment: Environment) -> Node:
-    if isinstance(node, Derivative) and isinstance(node.wrt, Words):
-        return _gradient(node, environment)
-    if isinstance(node, Derivative):
-        return _stroke(node, environment)
-    return rebuilt(node, lambda part: _spelled(part, environment))
+def _spelled(node: Node, environment: Environment, *, to_array: bool = False) -> Node:
+    def of(part: Node) -> Node:
+        return _spelled(part, environment, to_array=to_array)
+
+    match node:
+        case Derivative(of=Derivative(wrt=Words()), wrt=Words()):
+            return _second_gradient(node, environment, to_array=to_array)
+        case Derivative(wrt=Words()):
+            return _gradient(node, environment)
+        case Derivative(of=Derivative()):
+            return twice(replace(node, of=of(node.of)), environment)
+        case Derivative():
+            return _stroke(node, environment)
+        case At(body=body):
+            return at_point(replace(node, body=of(body)), environment)
+        case Times() if (at := partial_at(node, environment)) is not None:
+            return of(at)
+        case Symbol() | Call() if (found := subscripted(node, environment)) is not None:
+            return of(found)
+        case Call():
+            node = numbered(node, environment)
+    return rebuilt(node, of)
 
 
 def _stroke(node: Derivative, environment: Environment) -> Node:
@@ -116,7 +156,7 @@ def _stroke(node: Derivative, environment: Environment) -> Node:
     of, wrt = node.of, node.wrt
     if isinstance(of, Symbol) and _is_function(of, environment):
         of = Call(of.span, FUNCTIONS.get(of.base, of.base), (wrt,))
-    if not isinstance(of, Call) or of.prime or len(of.arguments) != 1:
+    if not isinstance(of, Call) or len(of.arguments) != 1:
         return node
     own = environment.functions.get(of.name)
     others = own and any(
@@ -124,7 +164,7 @@ def _stroke(node: Derivative, environment: Environment) -> Node:
     )
     if others or key_of(of.arguments[0]) != key_of(wrt) or key_of(wrt) is None:
         return node
-    return replace(of, prime=1, span=node.span)
+    return replace(of, prime=of.prime + 1, span=node.span)
 
 
 def _is_function(name: Symbol, environment: Environment) -> bool:
@@ -155,12 +195,40 @@ def _gradient(node: Derivative, environment: Environment) -> Node:
         own = environment.arguments.get(of.name, ())
         if own and tuple(map(key_of, by)) == tuple(map(key_of, own)):
             of = Symbol(of.span, of.name)
+        elif len(own) == len(by) > 1:
+            there = conditions(own, by)
+            partials = tuple(Derivative(node.span, Symbol(of.span, of.name), n) for n in own)
+            whole = At(node.span, Array(node.span, (partials,), flat=True), there)
+            return at_point(whole, environment)
     if not by or not all(isinstance(name, Symbol) for name in by):
         return node
     partial = [_stroke(Derivative(node.span, of, name), environment) for name in by]
     if len(partial) == 1:
         return partial[0]
     return Array(node.span, (tuple(partial),), flat=True)
+
+
+def _second_gradient(node: Derivative, environment: Environment, *, to_array: bool) -> Node:
+    """Returns all second derivatives for ∇²f, or their sum where no array is stated."""
+    of = node.of.of if isinstance(node.of, Derivative) else node.of
+    own = parameters(of, environment)
+    values = of.arguments if isinstance(of, Call) else own
+    if not own or len(values) != len(own):
+        return node
+    name = Symbol(of.span, of.name) if isinstance(of, Call) else of
+    if len(own) == 1:
+        one = Derivative(node.span, Derivative(node.span, name, own[0]), own[0])
+        found: Node = _spelled(one, environment)
+    elif to_array:
+        found = hessian(name, own)
+    else:
+        seconds = [Derivative(of.span, Derivative(of.span, name, n), n) for n in own]
+        found = seconds[0]
+        for each in seconds[1:]:
+            found = Sum(of.span, found, each, 1)
+    if tuple(map(key_of, values)) != tuple(map(key_of, own)):
+        found = at_point(At(node.span, found, conditions(own, values)), environment)
+    return found if isinstance(found, At) else rebuilt(found, lambda p: _spelled(p, environment))
 
 
 def _by_entries(chain: Chain) -> Iterator[Chain]:

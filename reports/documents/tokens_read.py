@@ -110,6 +110,65 @@ def is_raised(tokens: list[Token]) -> bool:
     return len(tokens) > after and tokens[after].text == "^"
 
 
+def raised(tokens: list[Token]) -> tuple[int, int]:
+    """Returns the order of the ∂ⁿ at the beginning, and how many tokens it takes.
+
+    Raises:
+        NotRead: the order is no small number.
+    """
+    after = differential(tokens)
+    if not is_raised(tokens):
+        return 1, after
+    count = 2 if tokens[after + 1].type != "open" else 4
+    order = flat(tokens[after + 1 : after + count])
+    if not re.fullmatch("[2-4]", order):
+        raise NotRead("a derivative of an order that is not understood", tokens[0].span)
+    return int(order), after + count
+
+
+def differentials(tokens: list[Token]) -> list[list[Token]]:
+    """Returns the names by which ∂x ∂y² differentiates, each as often as it does: x, y, y."""
+    found: list[list[Token]] = []
+    at = 0
+    while at < len(tokens):
+        taken = differential(tokens[at:])
+        if not taken:
+            raise NotRead("a higher derivative is not understood", tokens[at].span)
+        at += taken
+        name: list[Token] = []
+        times = 1
+        while at < len(tokens) and (not name or not differential(tokens[at:])):
+            if tokens[at].text == "^" and at + 1 < len(tokens):
+                braced = tokens[at + 1].type == "open"
+                power = flat(tokens[at + 1 : at + (4 if braced else 2)])
+                if re.fullmatch("[2-4]", power):
+                    times = int(power)
+                    at += 4 if braced else 2
+                    continue
+            name.append(tokens[at])
+            at += 1
+        found += [name] * times
+    return found
+
+
+def separated(tokens: list[Token]) -> list[list[Token]]:
+    """Returns the parts of tokens between the commas that stand outside of brackets."""
+    parts: list[list[Token]] = [[]]
+    for token in tokens:
+        if token.text in {",", ";", "quad"} and not within_brackets(parts[-1]):
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    return [part for part in parts if part]
+
+
+def entries_of(node: Node) -> tuple[Node, ...]:
+    """Returns the entries of an array, or the node alone."""
+    if isinstance(node, Array):
+        return tuple(entry for row in node.rows for entry in row)
+    return (node,)
+
+
 def trimmed(tokens: list[Token]) -> list[Token]:
     """Returns the tokens of a cell without the commas and words that join value and condition."""
     kept, at = [], 0

@@ -171,6 +171,24 @@ class Condition(Node):
 
 
 @dataclass(frozen=True)
+class At(Node):
+    """A formula where names have values of their own: df/dx |_{x=2}, ∇f(1, 2).
+
+    Attributes:
+        body: the formula.
+        arguments: what each name is there, as conditions.
+    """
+
+    body: Node
+    arguments: tuple[Condition, ...]
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The names that have values of their own."""
+        return frozenset(c.left.key for c in self.arguments if isinstance(c.left, Symbol))
+
+
+@dataclass(frozen=True)
 class Cases(Node):
     """A case distinction: rows of a value and its condition, the last also without one.
 
@@ -294,12 +312,18 @@ class _Remembered:
         if isinstance(node, (Symbol, Derivative)):
             return (node,)
         unique = {}
+        if isinstance(node, At):
+            return self._of_at(node)
         euler = isinstance(node, Power) and isinstance(node.base, Symbol) and node.base.key == "e"
         parts = (node.exponent,) if isinstance(node, Power) and euler else children(node)
         for child in parts:
             for name in self.of(child):
                 unique.setdefault(_identity(name), name)
         return tuple(unique.values())
+
+    def _of_at(self, node: At) -> tuple[Node, ...]:
+        own = [n for n in self.of(node.body) if not (isinstance(n, Symbol) and n.key in node.keys)]
+        return (*own, *(n for condition in node.arguments for n in self.of(condition.right)))
 
 
 def _identity(name: Node) -> object:

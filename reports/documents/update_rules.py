@@ -114,7 +114,7 @@ def rule_claims(
     node, name = subject(chain), named_optimizer(environment, said)
     if not isinstance(node, Symbol) or name is None or not _is_arithmetic(chain.links[1].node):
         return
-    stated = chain.links[1].node
+    stated = _with_letters(chain.links[1].node)
     roles = _roles(node, stated)
     if roles is None:
         return
@@ -127,7 +127,7 @@ def rule_claims(
         if not wrong:
             yield _claim(chain, source, "ok", None, f"it is the rule of {name}")
             return
-        right = _in_names(wrong, roles)
+        right = _in_numbers(_in_names(wrong, roles))
         reason = (
             "the step goes up the gradient"
             if wrong in (*AGAINST, *ALONG) and fitting
@@ -201,7 +201,8 @@ def _named(text: str) -> set[str]:
 def _is_arithmetic(node: Node) -> bool:
     kinds = (Sum, Times, Divide, Power, Negative, Number, Symbol, Derivative)
     return all(
-        isinstance(n, kinds) or (isinstance(n, Call) and n.name == "sqrt") for n in walk(node)
+        isinstance(n, kinds) or (isinstance(n, Call) and (n.name == "sqrt" or n.prime))
+        for n in walk(node)
     )
 
 
@@ -266,6 +267,33 @@ def _assignment(right: Node, roles: _Roles, form: str) -> dict[str, str] | None:
         except (NotEvaluable, ShapeClash, Undefined):
             return None
     return None
+
+
+def _with_letters(node: Node) -> Node:
+    """Returns a formula with names for its numbers that are settings, and for f′(w): 0.9 v + g."""
+    shares = [n for n in walk(node) if isinstance(n, Number) and 0 < n.value < 1 and n.unit]
+    first = {n.value for n in shares if round(1 - n.value, 9) not in {m.value for m in shares}}
+    first |= {n.value for n in shares if n.value >= 0.5}
+
+    def change(part: Node) -> Node:
+        if isinstance(part, Call) and part.prime:
+            return Symbol(part.span, "grad")
+        if not isinstance(part, Number) or part not in shares:
+            return rebuilt(part, change)
+        if part.value in first:
+            return Symbol(part.span, "decay", sub=part.text)
+        one = Number(part.span, "1", 1.0, 0.0, 1)
+        other = next(n for n in shares if n.value == round(1 - part.value, 9))
+        return Sum(part.span, one, Symbol(part.span, "decay", sub=other.text), -1)
+
+    return change(node)
+
+
+def _in_numbers(node: Node) -> Node:
+    """Returns a formula with the numbers for which names stand."""
+    if isinstance(node, Symbol) and node.base == "decay" and node.sub[:1].isdecimal():
+        return Number(node.span, node.sub, float(node.sub), 0.0, 1)
+    return rebuilt(node, _in_numbers)
 
 
 def _in_names(form: str, roles: _Roles) -> Node:

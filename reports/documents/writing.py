@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from reports.documents.tree import (
     Array,
+    At,
     BigSum,
     Call,
     Derivative,
@@ -59,6 +60,9 @@ def written(node: Node) -> str:
             return f"{shown(node)}({', '.join(map(written, arguments))})"
         case BigSum(index=index, body=body):
             return f"Σ{f'_{index}' if index else ''} {_inner(body)}"
+        case At(body=body, arguments=values):
+            there = ", ".join(f"{written(c.left)} = {written(c.right)}" for c in values)
+            return f"{_tight(body)} at {there}"
         case Norm(body=body, order=order):
             return f"|{written(body)}|" if order == 0 else f"‖{written(body)}‖"
     return "…"
@@ -78,6 +82,11 @@ def shown(node: Node) -> str:
     match node:
         case Symbol(base=base, sub=sub, sup=sup, mark=mark):
             return _marked(_pretty(base), sub, sup) + mark
+        case Derivative(of=of, wrt=wrt) if _has_no_name(of):
+            return f"d/d{shown(wrt)}"
+        case Derivative(of=Derivative(of=of, wrt=first), wrt=then):
+            by = f"∂{shown(then)}²" if first == then else f"∂{shown(then)}∂{shown(first)}"
+            return f"∂²{shown(of)}/{by}"
         case Derivative(of=of, wrt=wrt):
             return f"∂{shown(of)}/∂{shown(wrt)}"
         case Call(name=name, prime=prime):
@@ -85,6 +94,11 @@ def shown(node: Node) -> str:
         case Number(text=text):
             return text
     return type(node).__name__.lower()
+
+
+def _has_no_name(of: Node) -> bool:
+    own = of.base == "expression" if isinstance(of, Symbol) else not isinstance(of, Call)
+    return own and not isinstance(of, Derivative)
 
 
 _LETTERS: Mapping[str, str] = {

@@ -125,7 +125,9 @@ def test_chains(formula, chains):
         (r"a = \begin{bmatrix} 1", "missing"),
         ("$" * 3 + "(" * 100 + "1" + ")" * 100, "\\$|deep|understood"),
         ("+".join(["1"] * 300), "terms or levels"),
-        (r"\frac{\partial^2 L}{\partial w^2}", "higher derivative"),
+        (r"\frac{\partial^2 L}{\partial w^3}", "orders differ"),
+        (r"\frac{\partial^7 L}{\partial w^7}", "order that is not understood"),
+        (r"\frac{dL}{dw}\Big|_{3} = 1", "which name has which value"),
     ],
 )
 def test_what_cannot_be_read_says_why(formula, reason):
