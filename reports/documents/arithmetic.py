@@ -19,7 +19,17 @@ from reports.documents.repair import explain
 from reports.documents.source import Source
 from reports.documents.stance import OPENED, Stance, is_asked, opened
 from reports.documents.substitution import changed_constants
-from reports.documents.tree import Call, Chain, Derivative, Link, Symbol, literal, walk
+from reports.documents.tree import (
+    Call,
+    Chain,
+    Derivative,
+    Link,
+    Power,
+    Symbol,
+    literal,
+    names,
+    walk,
+)
 from reports.documents.values import NotEvaluable, ShapeClash, Undefined
 from reports.documents.writing import shown, written
 
@@ -64,6 +74,8 @@ def judge(
         return _undecided(chain)
     how = said if said in OPENED or not _is_asked(chain, source) else "given"
     found = list(pairs(chain, environment, said=how))
+    if how == "given" and not found:
+        _forget_argument(chain, environment)
     claims = [
         each
         for pair in found
@@ -90,6 +102,14 @@ def judge(
     if _only_gives(chain, environment, said) or _is_given_gradient(chain, environment):
         return Judged(gives=True)
     return Judged(reason=_missing(chain, environment))
+
+
+def _forget_argument(chain: Chain, environment: Environment) -> None:
+    """Forgets σ where log σ² = −0.2 is given: it is no longer what it was."""
+    first, last = chain.links[0].node, chain.links[-1].node
+    inside = names(first)
+    if isinstance(first, (Call, Power)) and literal(last) and len(inside) == 1:
+        environment.entries.pop(key_of(inside[0]) or "", None)
 
 
 def _is_asked(chain: Chain, source: Source) -> bool:

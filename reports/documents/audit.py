@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -14,7 +14,7 @@ from reports.documents.code import code_claims
 from reports.documents.columns import column_claims
 from reports.documents.conventions import Conventions, conventions
 from reports.documents.derivatives import derivative_claims
-from reports.documents.environment import Environment
+from reports.documents.environment import Environment, key_of
 from reports.documents.extract import Code, Formula, Heading, Part, Prose, Unterminated, extract
 from reports.documents.figures import array_claims, figure_claims
 from reports.documents.identities import again_claims, identity_claims
@@ -25,6 +25,7 @@ from reports.documents.readings import PLAIN
 from reports.documents.repair import attempt
 from reports.documents.settings import (
     activations,
+    begins_item,
     begins_run,
     function_names,
     is_arbitrary,
@@ -38,10 +39,21 @@ from reports.documents.settings import (
 from reports.documents.slopes import constant_claims, slope_claims
 from reports.documents.source import Place, Source, read
 from reports.documents.spoken import spoken_derivative
-from reports.documents.stance import opened, stance
+from reports.documents.stance import is_conditional, opened, stance
 from reports.documents.statements import statements, with_variances
 from reports.documents.targets import of_several_names, spelled_out
-from reports.documents.tree import Chain, Transposed, literal, walk
+from reports.documents.tokens_read import entries_of
+from reports.documents.tree import (
+    Array,
+    Call,
+    Chain,
+    Node,
+    Symbol,
+    Transposed,
+    Unread,
+    literal,
+    walk,
+)
 from reports.documents.update_rules import correction_claims, rule_claims
 
 
@@ -86,6 +98,7 @@ class _Pending:
     part: Formula
     source: Source
     row: tuple[Place, str, str]
+    known: Mapping[str, object]
 
 
 class _Reader:
@@ -202,7 +215,9 @@ class _Reader:
             case Heading():
                 self._again()
                 self._environment.enter(part.level, part.text)
-                if begins_run(part.text):
+                if begins_item(part.text):
+                    self._environment.begin_item()
+                elif begins_run(part.text):
                     self._environment.starts.append(self._environment.section)
             case Code():
                 read_code(part, source, self._environment, self._conventions)
@@ -211,6 +226,9 @@ class _Reader:
             case Unterminated():
                 self.claims.append(_unterminated(part, source))
             case Prose():
+                if begins_item(part.text):
+                    self._again()
+                    self._environment.begin_item()
                 read_prose(part, source, self._environment, self._conventions)
 
     def _formula(self, part: Formula, source: Source) -> None:
@@ -219,6 +237,12 @@ class _Reader:
         symmetric = self._speaks_of_symmetry and not is_arbitrary(source, part)
         self._environment.symmetric = symmetric
         chains = self._chains[id(part)]
+        if not part.display and _NAMED_OUTSIDE.match(source.text[max(0, part.start - 3) :]):
+            chains = [
+                Chain((), (Unread(chain.span, "the name of the function stands outside"),))
+                for chain in chains
+            ]
+        self._environment.point = self._point(part, chains, source)
         if chains and _SCALE.match(source.text, part.end):
             chains = [*chains[:-1], replace(chains[-1], enumerates=True)]
         said = _said_before(source, part)
@@ -232,9 +256,31 @@ class _Reader:
             for each in spelled_out(chain, self._environment, said):
                 self._statement(each, part, source)
 
+    def _point(self, part: Formula, chains: Sequence[Chain], source: Source) -> tuple[Node, ...]:
+        """Returns the point at which a sentence takes what follows: "at (1, 2) we have"."""
+        before = source.text[max(0, part.start - 30) : part.start]
+        if (
+            not part.display
+            and len(chains) == 1
+            and len(chains[0].links) == 1
+            and _AT.search(before)
+        ):
+            node = chains[0].links[0].node
+            values = entries_of(node) if isinstance(node, Array) else ()
+            if len(values) > 1 and literal(node):
+                return values
+        own = self._recent[-1][0] if self._recent else None
+        ended = own is None or "\n\n" in source.text[own.end : part.start]
+        return () if ended else self._environment.point
+
     def _statement(self, chain: Chain, part: Formula, source: Source) -> None:
         self._statements += len(chain.links) > 1 or bool(chain.unread)
         if read_role(part, chain, source, self._environment):
+            return
+        first = chain.links[0].node if chain.links else None
+        if isinstance(first, Call) and is_conditional(source.text, part.end):
+            self._count(Judged(gives=True), chain, part, source)
+            self._environment.forget(first.name)
             return
         try:
             judged = self._judged(chain, part, source)
@@ -247,6 +293,11 @@ class _Reader:
         pending, self._pending = self._pending, []
         own = self._environment
         for each in pending if own.explains else ():
+            nodes = (n for link in each.chain.links for n in walk(link.node))
+            named = {n.name if isinstance(n, Call) else key_of(n) for n in nodes}
+            now = self._meant(each.chain)
+            if named & own.unread or any(now.get(k) is not v for k, v in each.known.items()):
+                continue  # another definition may have been meant
             start, end = (each.source.place(at) for at in each.chain.span)
             self._environment = own.without(start, end)
             self._environment.at = start
@@ -254,11 +305,23 @@ class _Reader:
                 judged = self._judged(each.chain, each.part, each.source)
             except RecursionError:
                 continue
-            if judged.claims and not judged.reason:
+            derived = all(c.kind in {"derivative", "identity"} for c in judged.claims)
+            if judged.claims and derived and not judged.reason:
                 self._unchecked.remove(each.row)
                 self._checked += 1
                 self.claims += judged.claims
         self._environment = own
+
+    def _meant(self, chain: Chain) -> Mapping[str, object]:
+        """Returns what the functions and names of a statement are now, where they are known."""
+        own = self._environment
+        found: dict[str, object] = {}
+        for node in (n for link in chain.links for n in walk(link.node)):
+            if isinstance(node, Call) and node.name in own.functions:
+                found[node.name] = own.functions[node.name]
+            elif isinstance(node, Symbol) and own.definitions.get(node.key):
+                found[node.key] = own.definitions[node.key][-1]
+        return found
 
     def _judged(self, chain: Chain, part: Formula, source: Source) -> Judged:
         """Returns the verdicts of arithmetic, and of derivatives where arithmetic is right."""
@@ -324,9 +387,9 @@ class _Reader:
         if judged.reason:
             row = source.place(chain.span[0]), quoted(source, chain), judged.reason
             self._unchecked.append(row)
-            waits = not (chain.unread or is_update(chain))
+            waits = _WAITS.search(judged.reason) and not (chain.unread or is_update(chain))
             if waits and len(self._pending) < MOST_PENDING:
-                self._pending.append(_Pending(chain, part, source, row))
+                self._pending.append(_Pending(chain, part, source, row, self._meant(chain)))
         elif judged.claims:
             self._checked += 1
         elif len(chain.links) > 1:
@@ -342,6 +405,14 @@ class _Reader:
             places=tuple(self._unchecked),
         )
 
+
+_NAMED_OUTSIDE = re.compile(r".?[A-Za-z0-9_]\$\s*\(")
+"""SiLU$(1) = 0.73$: what stands in the formula is an argument."""
+
+_WAITS = re.compile(r"has no known value$|^nothing says whether it is claimed")
+"""Why a statement is not checked that may be told with what is said after it."""
+
+_AT = re.compile(r"(?i)(?:\bat(?: the point)?|\bpoint|在点?|点|处) ?\$$")
 
 _SCALE = re.compile(r"\$?\s*(?:(?:thousand|million|billion|trillion|[KMB])\b|[万亿千]|百万)")
 """Words after a formula that belong to its last number."""

@@ -43,6 +43,8 @@ def choices(
         return
     trees = {**_any_functions(target, formula, environment), **in_force(environment)}
     found = environment.definitions.get(of, [])
+    if found and any(not environment.is_of_another_item(d) for d in found):
+        found = [d for d in found if not environment.is_of_another_item(d)]
     if not found and of in LOSSES:
         found = [d for key, all_ in environment.definitions.items() if is_loss(key) for d in all_]
     if not found and isinstance(target.of, Symbol):

@@ -71,11 +71,17 @@ def _applied(formulas: Sequence[str]) -> Mapping[str, frozenset[str]]:
         for match in _APPLIED.finditer(formula):
             name, argument = match[1].lstrip("\\"), match[2].lstrip("\\")
             found[name] = found.get(name, frozenset()) | {argument}
+        for match in _AT_NUMBER.finditer(formula):
+            found.setdefault(match[1], frozenset())
     return found
 
 
+_AT_NUMBER = re.compile(r"^\s*([a-z])\s*\(\s*-?\d+(?:\.\d+)?\s*\)\s*=(?!=)")
+"""What is given at a number is a function: y(0) = 1."""
+
+
 _CALLED = re.compile(
-    r"([A-Z])\}?(?:\\left)?\((?:\\mathbf|\\boldsymbol|\\bm)?\s*\{?(?:\\[a-z]+|[a-zA-Z])\}?(?:_\w)?\s*[,;)]"
+    r"([A-Z]|\\ell)\}?(?:\\left)?\((?:\\mathbf|\\boldsymbol|\\bm)?\s*\{?(?:\\[a-z]+|[a-zA-Z])\}?(?:_\w)?\s*[,;)]"
 )
 
 
@@ -92,6 +98,6 @@ def conventions(formulas: Sequence[str], text: str) -> Conventions:
     macros |= {m[1]: (0, m[2]) for m in _DEF.finditer(text)}
     macros |= {m[1]: (0, rf"\operatorname{{{m[2]}}}") for m in _OPERATOR.finditer(text)}
     vectors = frozenset(m[1].lstrip("\\") for f in formulas for m in _BOLD.finditer(f))
-    called = frozenset(m[1] for formula in formulas for m in _CALLED.finditer(formula))
+    called = frozenset(m[1].lstrip("\\") for formula in formulas for m in _CALLED.finditer(formula))
     compounds = _compounds(formulas)
     return Conventions(indexed, macros, compounds, vectors, called, _applied(formulas))

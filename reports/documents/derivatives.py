@@ -24,10 +24,12 @@ from reports.documents.tree import (
     BigSum,
     Chain,
     Derivative,
+    Divide,
     Link,
     Node,
     Number,
     Symbol,
+    Transposed,
     names,
     rebuilt,
     walk,
@@ -130,6 +132,10 @@ def _formula(
     message = "" if _mixes_notations(formula) else _said(target, outcome)
     if not message:
         return
+    if _holds_if_symmetric(target, formula, definitions, environment):
+        words = "it holds where its matrix is symmetric, of which nothing is said"
+        yield _claim(chain, link, source, "not checked", explanation=words)
+        return
     others, alone = figured((target.of, formula), target.wrt, definitions, environment)
     if alone:
         yield _claim(chain, link, source, "not checked", explanation=BY_FIGURES.format(alone))
@@ -195,6 +201,21 @@ def _holds_with(
     trees = {key: right.get(id(tree), tree) for key, tree in definitions.trees.items()}
     outcome = Trial(target, formula, Definitions(trees), environment).outcome(formula)
     return outcome is None or outcome.passes or outcome.is_open
+
+
+def _holds_if_symmetric(
+    target: Derivative, formula: Node, definitions: Definitions, environment: Environment
+) -> bool:
+    """Whether a formula is the gradient of ½ xᵀAx + …, for which A is meant to be symmetric."""
+    own = definitions.trees.get(key_of(target.of) or "")
+    parts = () if own is None else tuple(walk(own))
+    halved = any(isinstance(n, Divide) for n in parts)
+    form = any(isinstance(n, Transposed) and key_of(n.body) == key_of(target.wrt) for n in parts)
+    if environment.symmetric or not (halved and form):
+        return False
+    known = replace(environment, symmetric=True)
+    outcome = Trial(target, formula, definitions, known).outcome(formula)
+    return outcome is not None and outcome.passes
 
 
 def _spelled_out(formula: Node, environment: Environment) -> Node:

@@ -16,6 +16,7 @@ from reports.documents.readings import PLAIN, Reading
 from reports.documents.source import Place
 from reports.documents.tree import (
     Call,
+    Cases,
     Chain,
     Derivative,
     Negative,
@@ -25,7 +26,7 @@ from reports.documents.tree import (
     names,
     walk,
 )
-from reports.documents.values import Quantity, entry
+from reports.documents.values import NotEvaluable, Quantity, entry
 
 Provenance = Literal["given", "stated", "updated"]
 
@@ -130,6 +131,7 @@ class Environment:
     is_loose: bool = False
     functions_named: frozenset[str] = frozenset()
     starts: list[int] = field(default_factory=list)
+    items: list[int] = field(default_factory=list)
     headings: dict[int, str] = field(default_factory=dict)
     at: Place = field(default_factory=lambda: Place(1, 1))
     chapter: int = 0
@@ -141,6 +143,8 @@ class Environment:
     nilpotent: set[str] = field(default_factory=set)
     minds_orientation: bool = False
     mistaken: dict[str, Function] = field(default_factory=dict)
+    unread: set[str] = field(default_factory=set)
+    point: tuple[Node, ...] = ()
     believes: bool = False
 
     def enter(self, level: int, heading: str) -> None:
@@ -175,6 +179,30 @@ class Environment:
     def same_run(self, entry: Entry | Definition) -> bool:
         """Whether no other example, sample or iteration begins between what is known and here."""
         return not any(entry.section < start <= self.section for start in self.starts)
+
+    def forget(self, name: str) -> None:
+        """Forgets what a name was, where it is said anew and cannot be read."""
+        for known in (self.functions, self.definitions, self.entries):
+            known.pop(name, None)
+        self.forget_strokes(name)
+        self.unread.add(name)
+
+    def forget_strokes(self, name: str) -> None:
+        """Forgets the derivatives of a function that is defined anew."""
+        for strokes in ("'", "''", "'''"):
+            self.functions.pop(name + strokes, None)
+            self.mistaken.pop(name + strokes, None)
+
+    def begin_item(self) -> None:
+        """Begins another exercise: what the ones before it define need not hold in it."""
+        self.section += 1
+        self.items.append(self.section)
+        self.starts.append(self.section)
+
+    def is_of_another_item(self, known: Entry | Definition | Function) -> bool:
+        """Whether what is known was said within another exercise of the document."""
+        inside = any(start <= known.section for start in self.items)
+        return inside and any(known.section < start <= self.section for start in self.items)
 
     def snapshot(self) -> "Environment":
         """Returns what is known now, unmoved by what is learnt later."""
@@ -322,7 +350,8 @@ class Environment:
             parts = []
             while (key := replace(node, sub=str(len(parts) + 1)).key) in self.entries:
                 parts.append(self.entries[key][-1])
-            if len(parts) > 1 and all(not p.value.shape for p in parts):
+            iterates = replace(node, sub="0").key in self.entries
+            if len(parts) > 1 and not iterates and all(not p.value.shape for p in parts):
                 value = values.stack([[p.value for p in parts]], flat=True)
                 wrong = any(p.wrong for p in parts)
                 return [replace(parts[-1], value=value, right=None, wrong=wrong)]
@@ -402,6 +431,8 @@ class Environment:
         given = [evaluate(argument, context) for argument in call.arguments]
         if any(q.shape for q in given) and call.name not in BY_ENTRIES:
             return None
+        if sloped and any(isinstance(part, Cases) for part in walk(function.tree)):
+            return values.sided(lambda q: self._applied(function, [q], context), given[0])
         if sloped:
             return values.sloped(lambda q: self._applied(function, [q], context), given[0])
         return self._applied(function, given, context)
@@ -426,6 +457,7 @@ class Environment:
             name: (function.parameters[0], function.tree)
             for name, function in self.functions.items()
             if len(function.parameters) == 1 and not name.endswith("'")
+            if not self.is_of_another_item(function)
         }
 
     def _applied(self, function: Function, given: Sequence[Quantity], context: Context) -> Quantity:
@@ -435,6 +467,8 @@ class Environment:
                 self._applied(function, [values.quantity(x, bar)], context)
                 for x, bar in zip(values.flat(given[0]), given[0].bar.reshape(-1), strict=True)
             ]
+            if any(q.shape for q in each):
+                raise NotEvaluable("a function of arrays that is not taken entry by entry")
             value = np.array([q.value for q in each]).reshape(given[0].shape)
             return values.quantity(value, np.array([q.bar for q in each]).reshape(value.shape))
         held = dict(zip(function.parameters, given, strict=True))

@@ -101,8 +101,8 @@ def evaluate(node: Node, context: Context) -> Quantity:
             return _rounded(_call(node, context), context)
         case BigSum():
             return _big_sum(node, context)
-        case Norm(body=body, order=order):
-            return values.norm(evaluate(body, context), order)
+        case Norm(body=body, order=order, named=named):
+            return values.norm(evaluate(body, context), order, named)
         case Symbol():
             return _symbol(node, context)
         case Derivative():
@@ -250,6 +250,8 @@ def _times(node: Times, context: Context) -> Quantity:
         return values.hadamard(a, b, broadcast=context.reading.broadcast)
     if node.kind == "outer":
         return values.outer(a, b)
+    if node.kind == "cross" and _vectors(a, b) and a.value.size == b.value.size == 3:
+        raise NotEvaluable("a product × that may be the vector product")
     if node.kind == "star":
         if values.same_shape(a, b):
             return values.hadamard(a, b)

@@ -284,6 +284,9 @@ def _near_figure(
 ) -> Claim:
     """Returns the verdict on a figure that is right within what may have been rounded."""
     true = gradients[0]
+    if any(g.value.size != stated.value.value.size for g in gradients):
+        words = "its shape is another one"
+        return _figure(chain, link, source, "not checked", stated, true, words)
     rounded = np.max([np.abs(g.value - true.value) for g in gradients], axis=0)
     off = np.min([_off(g, stated) for g in gradients], axis=0)
     digits = np.where(stated.unit == 0, NOTHING * np.abs(stated.value.value), stated.unit)

@@ -411,13 +411,14 @@ class Parser(Brackets, Scripts):
         body = self._side()
         self._bars -= 1
         self._expect(closer)
+        name = ""
         if self._is("_"):
             self._take()
             name = flat(self._group())
             if name not in {"1", "2", "F"}:
                 raise NotRead(f"a norm of the kind {name}", self._span(start))
             order = 1 if name == "1" else 2
-        return Norm(self._span(start), body, order)
+        return Norm(self._span(start), body, order, name)
 
     def _taken_at(self, node: Node, start: int) -> Node:
         """Returns a formula with the values that stand at a bar behind it: df/dx |_{x=2}."""

@@ -5,6 +5,7 @@ the formulas of the partial derivatives with numbers in place of the names. What
 numbers stays as it is written.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from reports.documents.calculus import (
@@ -18,6 +19,7 @@ from reports.documents.tokens_read import entries_of
 from reports.documents.tree import (
     At,
     Call,
+    Chain,
     Condition,
     Derivative,
     Node,
@@ -38,6 +40,7 @@ def formula_of(node: Node, key: str, environment: Environment) -> Node | None:
     Names that are computed from the other one are replaced by their definitions.
     """
     tree: Node | None = node
+    free = {name.key for name in parameters(node, environment)} | {key}
     if isinstance(node, Symbol):
         tree = _defined(node, environment)
     elif isinstance(node, Call) and len(node.arguments) > 1:
@@ -47,7 +50,7 @@ def formula_of(node: Node, key: str, environment: Environment) -> Node | None:
     for _ in range(MOST_STEPS):
         if tree is None or not is_of_numbers(tree):
             return None
-        known = {n.key: n for n in walk(tree) if isinstance(n, Symbol) and n.key != key}
+        known = {n.key: n for n in walk(tree) if isinstance(n, Symbol) and n.key not in free}
         if any(name.endswith("²") and name[:-1] == key for name in known):
             return None  # a variance that is one name depends on it
         if any(environment.kind(name) not in {None, "number"} for name in known.values()):
@@ -62,7 +65,8 @@ def formula_of(node: Node, key: str, environment: Environment) -> Node | None:
 def _defined(name: Symbol, environment: Environment) -> Node | None:
     """Returns the one formula that defines a name."""
     found = environment.definitions.get(name.key, [])
-    own = [d.tree for d in found if not d.wrong and environment.is_near(d)]
+    known = (d for d in found if not environment.is_of_another_item(d))
+    own = [d.tree for d in known if not d.wrong and environment.is_near(d)]
     if not own or isinstance(own[-1], Derivative):
         return None
     return (
@@ -124,6 +128,29 @@ def at_point(node: At, environment: Environment) -> Node:
         formula = formula_of(body, key, environment) if is_of_numbers(body) else None
         body = body if formula is None else formula
     return replace(node, body=body)
+
+
+def at_said_point(chain: Chain, environment: Environment) -> Iterator[Chain]:
+    """Yields a chain, and what it says at a point that the words before it name.
+
+    "At (1, 2) we have ∂f/∂x = 2xy = 4" says ∂f/∂x = 2xy, and that this is 4 there.
+    """
+    point = environment.point
+    if len(chain.links) < 2 or not point or not isinstance(chain.links[0].node, Derivative):
+        yield chain
+        return
+    first, last = chain.links[0].node, chain.links[-1]
+    of: Node = first
+    while isinstance(of, Derivative):
+        of = of.of
+    own = parameters(of, environment)
+    if len(own) != len(point) or not literal(last.node):
+        yield chain
+        return
+    if len(chain.links) > 2:
+        yield replace(chain, links=chain.links[:-1])
+    there = at_point(At(first.span, first, conditions(own, point)), environment)
+    yield replace(chain, links=(replace(chain.links[0], node=there), last))
 
 
 def partial_at(node: Times, environment: Environment) -> At | None:

@@ -22,7 +22,7 @@ from reports.documents.places import quoted
 from reports.documents.points import Draw
 from reports.documents.readings import PLAIN
 from reports.documents.source import Source
-from reports.documents.stance import Stance
+from reports.documents.stance import Stance, is_asked
 from reports.documents.tree import (
     Array,
     BigSum,
@@ -80,6 +80,8 @@ def identity_claims(
             words = "both sides agree at random values"
             yield _claim(chain, right, source, "ok", words)
         elif found == "different" and (defines or _is_worked(left.node)):
+            if not defines and is_asked(source.text, *chain.span):
+                continue  # an equation to be solved
             if _are_of_numbers(spelled, environment) and _are_of_numbers(right.node, environment):
                 words = "the sides differ at random values of their names"
                 yield _claim(chain, right, source, "wrong", words)

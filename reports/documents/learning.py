@@ -63,7 +63,7 @@ def bind(
     if key is None:
         return
     update = is_update(chain)
-    if literal(last.node):
+    if literal(last.node) and not _is_constant(key, last.node):
         computed = found[-1].computed if found and found[-1].right is last else None
         provenance: Provenance = "updated" if update else "stated" if found else "given"
         value = _with_bar(display.stated(last.node), computed, environment, found)
@@ -89,14 +89,23 @@ def _as_shown(right: Quantity | None, shown: Stated) -> Quantity | None:
     return Quantity(right.value, np.maximum(right.bar, 0.5 * unit))
 
 
+_CONSTANTS = {"e": np.e, "pi": np.pi}
+
+
+def _is_constant(key: str, node: Node) -> bool:
+    """Whether a value is that of e or π, cut off somewhere: it is no other one."""
+    value = display.stated(node).value
+    near = key in _CONSTANTS and not value.shape
+    return near and abs(float(value.value) - _CONSTANTS[key]) < 0.01 * _CONSTANTS[key]
+
+
 def forget(chain: Chain, environment: Environment) -> None:
     """Forgets what a name was, where the document says anew what it is and cannot be read."""
     if len(chain.links) != 1 or not chain.unread:
         return
     node = chain.links[0].node
     name = node.name if isinstance(node, Call) else key_of(node)
-    environment.functions.pop(name or "", None)
-    environment.definitions.pop(name or "", None)
+    environment.forget(name or "")
 
 
 def _with_bar(
@@ -215,6 +224,7 @@ def _define_function(chain: Chain, environment: Environment, source: Source) -> 
     function = Function(keys, tree, environment.section)
     environment.functions[first.name + "'" * first.prime] = function
     if not first.prime:
+        environment.forget_strokes(first.name)
         before = environment.arguments.get(first.name, parameters)
         if tuple(a.key for a in before) != keys:  # another function under the same letter
             environment.definitions.pop(first.name, None)

@@ -106,12 +106,21 @@ def pairs(chain: Chain, environment: Environment, *, said: Stance = "given") -> 
     before: Link | None = None
     earlier: Link | None = None
     hidden: Link | None = None
+    loose = False
     for link in links:
+        loose = loose or link.relation == "≈"
         if before is not None:
             pair = compare(before, link, environment)
             if pair is not None and pair.agreement == "no" and _is_condition(before, link, chain):
                 pair = pair if _is_claimed(pair, chain, said) else None
-            if pair is not None and pair.agreement == "no" and _approximates(pair):
+            if pair is not None and pair.agreement == "no" and _is_given(pair, chain, said):
+                pair = None
+            if (
+                pair is not None
+                and pair.agreement == "no"
+                and loose
+                and _approximates(pair, environment)
+            ):
                 pair = None
             if pair is not None and pair.agreement == "no" and earlier is not None:
                 pair = _carried(earlier, pair, environment)
@@ -129,7 +138,7 @@ def pairs(chain: Chain, environment: Environment, *, said: Stance = "given") -> 
             elif not _has_value(link, environment):
                 continue
         hidden = before if before is not None and not _has_value(before, environment) else None
-        before = link
+        before, loose = link, False
 
 
 def with_corrections(pair: Pair, environment: Environment) -> Pair:
@@ -158,14 +167,27 @@ FIRST_ORDER = 0.1
 """An expression that only approximates a value is off by no more than this share of it."""
 
 
-def _approximates(pair: Pair) -> bool:
-    """Whether numbers are put into an approximation: f(2.1) ≈ 1 + 0.1·8."""
-    if pair.right.relation != "≈" or literal(pair.right.node) or side(pair.right) != "numeric":
-        return False
+def _is_given(pair: Pair, chain: Chain, said: Stance) -> bool:
+    """Whether words give the value of a function: if f(2) = 5, then …."""
+    whole = len(chain.links) == 2 and pair.left is chain.links[0]
+    return said == "given" and whole and isinstance(pair.left.node, Call)
+
+
+def _approximates(pair: Pair, environment: Environment) -> bool:
+    """Whether a side behind ≈ is another number on purpose: f(2.1) ≈ 1 + 0.1·8 = 1.8.
+
+    A number that is only rounded says so by its digits: it is held to them.
+    """
     if pair.computed is None or pair.computed.shape:
         return False
+    left, right = pair.left.node, pair.right.node
+    if literal(right) and pair.right.relation == "≈":
+        digits = (int(np.max(display.stated(n).digits)) for n in (left, right) if literal(n))
+        first, *others = digits
+        if not others or others[0] < first:
+            return False
     try:
-        other = evaluate(pair.right.node, Context())
+        other = evaluate(right, environment.context())
     except (NotEvaluable, NoNumber, Undefined, ShapeClash):
         return False
     if other.shape:
@@ -436,6 +458,10 @@ def _rounded(
 
 def certainly_known(node: Node, environment: Environment) -> bool:
     """Whether every name of a tree has one value only, so that nothing can be mixed up."""
+    called = {part.name for part in walk(node) if isinstance(part, Call)}
+    known = (environment.functions[name] for name in called if name in environment.functions)
+    if any(environment.is_of_another_item(function) for function in known):
+        return False
     for name in names(node):
         versions = environment.versions(name)
         if not all(environment.same_run(v) and environment.is_near(v) for v in versions):

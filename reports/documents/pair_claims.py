@@ -9,7 +9,15 @@ from reports.documents import display, values
 from reports.documents.claims import Claim, Verdict
 from reports.documents.display import Stated
 from reports.documents.environment import Environment, key_of
-from reports.documents.links import Pair, compare, is_update, origin_of, side, subject
+from reports.documents.links import (
+    Pair,
+    certainly_known,
+    compare,
+    is_update,
+    origin_of,
+    side,
+    subject,
+)
 from reports.documents.places import quoted
 from reports.documents.readings import PLAIN, RANGES, Reading
 from reports.documents.repair import attempt, explain
@@ -37,8 +45,8 @@ def pair_claims(
 ) -> Iterator[Claim]:
     """Yields the verdict on two sides that were compared."""
     wrong = list(substitutions(pair.left, pair.right, chain, environment))
-    if pair.agreement == "exact" and len(wrong) > 1:
-        wrong = []  # a fraction was reduced: 400/3600 is 1/9
+    if pair.agreement == "exact" and certainly_known(pair.left.node, environment):
+        wrong = []  # a fraction was reduced, or factors stand in another order
     if pair.agreement != "no" and not wrong:
         yield agreed_claim(pair, chain, environment, source)
         return
@@ -46,7 +54,7 @@ def pair_claims(
         pair = replace(pair, certain=False)
     if _is_nudge(pair):
         pair = replace(pair, certain=False)
-    if side(pair.left) == "symbolic" and not pair.certain and not wrong:
+    if not pair.certain and not wrong:
         yield _row(pair, chain, source, "not checked", explanation=_ambiguous(pair, environment))
         return
     if side(pair.left) == "symbolic" and not literal(pair.right.node):

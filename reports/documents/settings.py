@@ -104,6 +104,25 @@ def begins_run(heading: str) -> bool:
     return bool(_RUN.search(heading))
 
 
+_ITEM = re.compile(
+    r"(?i)^[ \t>*_#]*(?:\\(?:item|textbf|paragraph|subsection|noindent|begin)\*?[ {]*)*"
+    r"(?:[-+*]|\d{1,3}[.)])?[ *_({]*"
+    r"(?:(?:problem|exercise|question|task|quiz|q|ex)[ .]{0,2}\(?\d{1,3}|\d{1,2}\.\d{1,2}[}]"
+    r"|example[ .]{0,2}(?:\d{1,3}|[A-Z]\b)|example\}|answers?\b|answer key|参考答案|答案|例\*"
+    r"|(?:练习题?|习题|例题?|示例|题目?|问题|第)[ ]?\(?(?:\d{1,3}|[一二三四五六七八九十]{1,3})"
+    r"(?![ ]?[层步章节轮次个\d]))"
+)
+
+
+def begins_item(line: str) -> bool:
+    """Whether a line begins another exercise or example, with functions of its own.
+
+    >>> begins_item("**Problem 4.** Let f be"), begins_item("2. Backward pass")
+    (True, False)
+    """
+    return bool(_ITEM.match(line))
+
+
 _GIVEN = re.compile(
     r"^[ \t]*([A-Za-zŷηα][\wηα₀-₉^{}]{0,12}\s{0,3}=\s{0,3}-?\d{0,9}\.?\d{1,12})[ \t]*[,;]?$"
 )

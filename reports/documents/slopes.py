@@ -31,7 +31,7 @@ from reports.documents.values import NotEvaluable, Numbers, Quantity, ShapeClash
 from reports.documents.verdicts import verdict
 from reports.documents.writing import shown, written
 
-AT = (-0.7, 0.4, 1.3)
+AT, AT_ABOVE = (-0.7, 0.4, 1.3), (0.3, 0.8, 1.7)
 BESIDE = 0.3
 """How far beside a bound of a case a slope is taken too."""
 
@@ -92,6 +92,8 @@ def slope_claims(chain: Chain, environment: Environment, source: Source) -> Iter
         return
     plain = replace(stroke, prime=stroke.prime - 1)
     own = environment.functions.get(stroke.name)
+    if own is not None and environment.is_of_another_item(own):
+        return
     constants = set() if own is None else _names(own.tree) - set(own.parameters)
     for link in chain.links[at + 1 :]:
         strokes = any(isinstance(n, Call) and n.prime for n in walk(link.node))
@@ -129,17 +131,21 @@ def _names(node: Node) -> set[str]:
 
 def _outcomes(plain: Call, slope: Node, key: str, environment: Environment) -> Iterator[str]:
     """Yields what `gradcheck` says of a slope, for each function that the name may stand for."""
-    at = _points(plain, slope, environment)
+    either = AT, AT_ABOVE
     own = environment.functions.get(plain.name)
     here = own is not None and own.section == environment.section
     for trial in _trials(plain.name, environment):
-        try:
-            claimed = _of_one_name(slope, key, trial)(at)
-            found = verdict(_of_one_name(plain, key, trial), at, claimed)
-        except (NotEvaluable, ShapeClash, Undefined):
-            continue
-        if found is not None:
-            yield found.status
+        for points in either:
+            at = _points(plain, slope, environment, points)
+            try:
+                _of_one_name(plain, key, trial)(at)
+                claimed = _of_one_name(slope, key, trial)(at)
+                found = verdict(_of_one_name(plain, key, trial), at, claimed)
+            except (NotEvaluable, ShapeClash, Undefined):
+                continue
+            if found is not None:
+                yield found.status
+                break
         if here:
             return  # a letter that is a function here may be another one elsewhere
 
@@ -153,8 +159,10 @@ def _trials(name: str, environment: Environment) -> Iterator[Environment]:
         yield replace(environment, activations=(activation,), functions={}, functions_named=letters)
 
 
-def _points(plain: Call, slope: Node, environment: Environment) -> Numbers:
-    """Returns where slopes are taken: on both sides of every bound of a case."""
+def _points(
+    plain: Call, slope: Node, environment: Environment, points: tuple[float, ...]
+) -> Numbers:
+    """Returns where slopes are taken: at points, and on both sides of every bound of a case."""
     own = environment.functions.get(plain.name)
     trees = [slope] if own is None else [slope, own.tree]
     bounds = {
@@ -166,7 +174,7 @@ def _points(plain: Call, slope: Node, environment: Environment) -> Numbers:
         if isinstance(n, Number) and abs(n.value) < 10
     }
     beside = (b + s for b in bounds for s in (-BESIDE, BESIDE))
-    return np.array(sorted({*AT, *beside}))
+    return np.array(sorted({*points, *(x for x in beside if points is AT or x > 0)}))
 
 
 def _claim(chain: Chain, link: Link, source: Source, verdict: Verdict, explanation: str) -> Claim:

@@ -70,9 +70,9 @@ _ITEM = re.compile(r"\s*(?:[-*+]|\d+[.)])\s*")
 
 _ASKED = re.compile(
     r"(?i)\b(?:such that|so that|subject|constrain\w*|constraints?|satisf\w+|solv\w+|solutions?"
-    r"|roots?|zeros?|boundar\w+|hyperplane|level|contour|normali[sz]\w+|equations?|whether|find"
+    r"|roots?|zeros?|boundar\w+|hyperplane|setting|level|contour|normali[sz]\w+|equations?|whether|find"
     r"|rule|identity|ensur\w+|requir\w+|impos\w+|enforc\w+|means|iff|line|plane|circle|set)\b"
-    r"|条件|约束|满足|使|解|边界|超平面|等高线|归一|方程|要求|保证|直线|平面|圆|法则"
+    r"|条件|约束|满足|使|令|解|边界|超平面|等高线|归一|方程|要求|保证|直线|平面|圆|法则"
 )
 """What speaks of an equation that is asked for, or that holds elsewhere."""
 
@@ -88,8 +88,43 @@ _DENIED = re.compile(
     r"|is false|untrue|never|told (?:me|us)|supposedly|myth|rumou?r"
     r"|not (?:true|the case|hold|met)|contrary|tempting|naive\w*"
     r"|(?:may|might|could|would) (?:think|guess|expect|believe))(?!\w)"
-    r"|错误(?!率)|误以为|误认|误写|并非|不成立|不对|不正确"
+    r"|\b(?:students? (?:writes?|wrote|claims?)|original(?:ly)? (?:wrote|had)|isn't"
+    r"|true or false|common error|contradiction|errat(?:a|um)|for [\"“”]"
+    r"|do(?:es)? not (?:have|hold)|not true that)(?!\w)"
+    r"|错误(?!率)|误以为|误认|误写|并非|不成立|不对|不正确|有同学|误区|错解|原文|勘误|更正|判断题"
 )
+_ELSEWHERE = re.compile(
+    r"(?i)\b(?:half|single|double|low\w*|reduced)[ -]precision"
+    r"|\b(?:fp|float|bf|int)(?:16|32|8|64)\b"
+    r"|\bmod(?:ulo|ular)?\b|\bin (?:binary|hex|octal)|半精度|单精度|浮点|取模|二进制"
+)
+"""Numbers of another arithmetic."""
+
+_CHOICE = re.compile(
+    r"(?i)which of|(?:choose|pick|select) the (?:correct|right)|true or false"
+    r"|哪个|哪些|哪项|判断(?:题|正误)"
+)
+"""What lists statements that are right and wrong."""
+
+_DENIED_LATER = re.compile(
+    r"(?i)\b(?:is|was|are|were) (?:of course |clearly |simply |just |also |plainly )?"
+    r"(?:wrong|incorrect|false|a mistake|not (?:right|correct|true))\b"
+    r"|should (?:be|read|have been)|有误|是?错误?的|不成立"
+    r"|不对|对不对|对吗|正确吗|成立吗|应为|应改为|（错）|\(错\)|\bwhat(?: i|')s wrong|read [\"“”]"
+    r"|(?:where|what)(?: i|')s the (?:mistake|error)|(?:find|spot) the (?:mistake|error)|→"
+)
+"""What denies a statement further on in its sentence, or in the one after it."""
+
+_ANSWER = re.compile(
+    r"(?i)[\s>*_]*(?:answer|solution|a|答案?|解答?)?[\s:：.*_]*"
+    r"(?:no\b[!,.;]?|false\b|wrong\b|not quite|不对|错)"
+)
+_INTRODUCED = re.compile(
+    r"(?i)(?:误区|误解|错解|错误示范|common (?:error|mistake)s?|misconceptions?|pitfalls?)"
+    r"[ \d一二三四五]* \. [^.$]*\Z"
+)
+_WRONG_COLUMN = re.compile(r"(?i)\b(?:wrong|incorrect|mistakes?|errors?|before|false)\b|误|错")
+_FALSE_ROW = re.compile(r"(?i)\|\s*\**(?:false|wrong|incorrect|no|✗|✘|❌|错|错误|否)\**\s*(?:\||$)")
 _GIVEN_IN_WORDS = re.compile(
     r"(?i)\b(?:is|are|be|becomes?|as|to) \$ |[为是成取]了? ?\$ |\b(?:now|twice|this time)\b"
 )
@@ -144,7 +179,9 @@ def stance(text: str, at: int, end: int | None = None) -> Stance:
     behind = "" if end is None else _behind(text, end)
     if _DENIED.search(sentence) or _LEFT_OUT.search(f"{sentence} . {behind}"):
         return "denied"
-    if end is not None and _DENIED_AFTER.match(text, end):
+    if _INTRODUCED.search(paragraph) or _ELSEWHERE.search(sentence) or _CHOICE.search(paragraph):
+        return "denied"
+    if end is not None and (_DENIED_AFTER.match(text, end) or _is_denied_later(text, at, end)):
         return "denied"
     clause = _clause(sentence)
     found = bool(_FOUND.search(clause))
@@ -178,6 +215,26 @@ def is_asked(text: str, at: int, end: int) -> bool:
     return bool(_ASKED.search(_sentences(text, at)[1]) or _ASKED.search(_behind(text, end)))
 
 
+def is_conditional(text: str, end: int) -> bool:
+    """Whether the words behind a formula say that it holds for some values only.
+
+    >>> is_conditional("$f(x) = x$ for $x > 0$", 9), is_conditional("$f(x) = x$ for all $x$", 9)
+    (True, False)
+    """
+    after = text[end : end + NEAREST].lstrip("$\\)] ,，")
+    found = _CASE.match(after)
+    return found is not None and bool(
+        found["otherwise"] or re.search(r"[<>≤≥≠]|\\[lgn]eq?\b", found["when"])
+    )
+
+
+_CASE = re.compile(
+    r"(?i)(?:(?P<otherwise>otherwise\b|else\b|elsewhere\b|否则|其他情况|其余)"
+    r"|(?:for|if|when|where|on|当|若|在) ?\$(?P<when>[^$]{1,60})\$)"
+)
+"""What says that a formula is one case of several."""
+
+
 def _sentences(text: str, at: int) -> tuple[str, str]:
     """Returns the words before a place, formulas as $ or, if statements, $=.
 
@@ -189,7 +246,8 @@ def _sentences(text: str, at: int) -> tuple[str, str]:
     paragraphs = [_BLANKS.sub(" ", _FORMULA.sub(_marked, p)) for p in _PARAGRAPH.split(before)]
     earlier = [s for p in paragraphs[:-1] for s in _END.split(p) if s.strip()]
     sentences = _END.split(paragraphs[-1])
-    return " . ".join((*earlier[-1:], *sentences)), sentences[-1]
+    words = " . ".join((*earlier[-1:], *sentences)), sentences[-1]
+    return words[0].replace("*", ""), words[1].replace("*", "")
 
 
 def _behind(text: str, end: int) -> str:
@@ -197,6 +255,41 @@ def _behind(text: str, end: int) -> str:
     after = text[end : end + NEAREST].lstrip("$\\)] ")
     after = _END.sub(lambda m: m[0][0] + "\0", _PARAGRAPH.split(after)[0])
     return re.split(r"\0|\$|\\\(|\\\[", after)[0]
+
+
+def _is_denied_later(text: str, at: int, end: int) -> bool:
+    """Whether the rest of a sentence, the answer to it, or its place in a table denies a value."""
+    line = text[text.rfind("\n", 0, at) + 1 : (text.find("\n", end) + 1 or len(text) + 1) - 1]
+    if line.lstrip(" >\t").startswith("|"):
+        return _is_false_in_table(text, at, line)
+    if "~~" in text[max(0, at - 4) : at] and "~~" in text[end : end + 4]:
+        return True
+    after = text[end : end + NEAREST].lstrip("$\\)] ")
+    plain = _FORMULA.sub(_marked, after)
+    first, *rest = _END.split(_PARAGRAPH.split(plain)[0])
+    if after.lstrip('"”').startswith(("?", "？")) and not _WHY.search(_sentences(text, at)[1]):
+        return True
+    if _DENIED_LATER.search(_BLANKS.sub(" ", first.split("$=")[0])):
+        return True
+    following = rest[0] if rest and rest[0].strip() else ""
+    return bool(_ASKS.match(following)) or bool(_ANSWER.match(following) and "?" in plain[:80])
+
+
+_WHY = re.compile(r"(?i)\b(?:why|how)\b|为什么|为何|怎么")
+_ASKS = re.compile(
+    r"(?i)\s*\(?\s*(?:what(?: i|')s wrong|(?:where|what)(?: i|')s the (?:mistake|error)"
+    r"|false\b|is that right)"
+)
+
+
+def _is_false_in_table(text: str, at: int, line: str) -> bool:
+    """Whether a cell stands in a column of wrong statements, or in a row that is called wrong."""
+    if _FALSE_ROW.search(line):
+        return True
+    column = text[text.rfind("\n", 0, at) + 1 : at].count("|") - 1
+    begin = text.rfind("\n\n", 0, at) + 2
+    heading = text[begin:].lstrip("\n").split("\n", 1)[0].strip().strip("|").split("|")
+    return 0 <= column < len(heading) and bool(_WRONG_COLUMN.search(heading[column]))
 
 
 def _marked(formula: re.Match[str]) -> str:

@@ -7,6 +7,7 @@ from reports.documents.environment import Definition, Environment, key_of
 from reports.documents.hessians import hessian, spoken_array
 from reports.documents.higher import (
     at_point,
+    at_said_point,
     conditions,
     numbered,
     parameters,
@@ -124,7 +125,11 @@ def spelled_out(chain: Chain, environment: Environment, said: str = "") -> list[
     links = tuple(
         replace(k, node=_spelled(k.node, environment, to_array=to_array)) for k in chain.links
     )
-    return [*_by_entries(replace(chain, links=links))]
+    return [
+        each
+        for entry in _by_entries(replace(chain, links=links))
+        for each in at_said_point(entry, environment)
+    ]
 
 
 def _spelled(node: Node, environment: Environment, *, to_array: bool = False) -> Node:

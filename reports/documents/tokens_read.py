@@ -42,6 +42,11 @@ def number_of(token: Token) -> Number:
 def product_of(span: Span, left: Node, right: Node, kind: Product) -> Node:
     """Returns a product; 1.5 × 10⁻³ becomes one number."""
     scale = _power_of_ten(right)
+    if kind == "cross" and scale is not None and isinstance(left, Times):
+        if isinstance(left.right, Number):  # a · 9 × 10¹⁶
+            start = left.right.span[0]
+            number = product_of((start, span[1]), left.right, right, kind)
+            return Times(span, left.left, number, left.kind)
     inner = left.body if isinstance(left, Negative) else left
     if kind in {"dot", "cross"} and isinstance(inner, Number) and scale is not None:
         factor = 10.0**scale

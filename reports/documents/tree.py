@@ -155,10 +155,11 @@ class Derivative(Node):
 
 @dataclass(frozen=True)
 class Norm(Node):
-    """‖body‖, ‖body‖₁, or |body| where `order` is 0."""
+    """‖body‖, ‖body‖₁, or |body| where `order` is 0; `named` is what stands below the bars."""
 
     body: Node
     order: float
+    named: str = ""
 
 
 @dataclass(frozen=True)

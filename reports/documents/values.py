@@ -267,6 +267,25 @@ def sloped(function: Callable[[Quantity], Quantity], at: Quantity) -> Quantity:
     return quantity(value, 1e-7 * np.maximum(1.0, np.abs(value)) + bend)
 
 
+SIDE_STEP, SIDES = 1e-6, 1e-4
+"""How far beside a point both slopes are taken, and by how much they may differ."""
+
+
+def sided(function: Callable[[Quantity], Quantity], at: Quantity) -> Quantity:
+    """Returns the slope of a function that is defined by cases.
+
+    Raises:
+        NotEvaluable: the slopes on both sides differ.
+    """
+    step = SIDE_STEP * np.maximum(1.0, np.abs(at.value))
+    below, here, above = (function(quantity(at.value + h)).value for h in (-step, 0 * step, step))
+    left, right = (here - below) / step, (above - here) / step
+    scale = SIDES * np.maximum(1.0, np.abs(left))
+    if np.any(np.abs(left - right) > scale):
+        raise NotEvaluable("a slope where two cases meet")
+    return quantity((left + right) / 2, scale)
+
+
 def power(a: Quantity, b: Quantity) -> Quantity:
     """Returns a to the power of the number b, entry by entry.
 
@@ -408,8 +427,13 @@ def _place(array: Quantity, script: str) -> tuple[int, ...] | None:
     return tuple(i - 1 for i in at)
 
 
-def norm(a: Quantity, order: float) -> Quantity:
+def norm(a: Quantity, order: float, named: str = "") -> Quantity:
     """Returns a norm; of order 0 the absolute value of a number, the determinant of a matrix.
+
+    Args:
+        a: a number, vector or matrix.
+        order: 1, 2, or 0 for bars.
+        named: what stands below the bars; of a matrix, 1 and 2 are norms of what it does.
 
     Raises:
         NotEvaluable: bars around a vector.
@@ -418,6 +442,8 @@ def norm(a: Quantity, order: float) -> Quantity:
         if a.is_vector:
             raise NotEvaluable("bars around a vector")
         return determinant(a) if a.shape else mapped(np.abs, a)
+    if named in {"1", "2"} and a.shape and not a.is_vector:
+        raise NotEvaluable("a norm of a matrix that may be one of several")
     entries, bars = np.abs(flat(a)), a.bar.reshape(-1)
     if order == 1:
         return quantity(entries.sum(), bars.sum())
