@@ -12,6 +12,7 @@ from reports.documents.rows import CLOSING, OPENING, Part, joined, line_breaks, 
 from reports.documents.tokens import NotRead, Token, tokenize
 from reports.documents.tree import (
     Chain,
+    Derivative,
     Link,
     Node,
     Number,
@@ -22,6 +23,7 @@ from reports.documents.tree import (
     Unread,
     depth,
     rebuilt,
+    walk,
 )
 
 DEEPEST = 80
@@ -61,12 +63,31 @@ def with_variances(chains: Sequence[Chain]) -> list[Chain]:
         if len(chain.links) > 1 and isinstance(first := chain.links[0].node, Power)
         if isinstance(first.base, Symbol) and first.base.base in SQUARES and _is_two(first.exponent)
     }
+    squared |= _differentiated_by(chains)
     if not squared:
         return [*chains]
     return [
         replace(c, links=tuple(replace(k, node=_variances(k.node, squared)) for k in c.links))
         for c in chains
     ]
+
+
+def _differentiated_by(chains: Sequence[Chain]) -> set[str]:
+    """Returns the σ by whose squares derivatives are taken, and that stand nowhere without one."""
+    nodes = [n for chain in chains for link in chain.links for n in walk(link.node)]
+    by = {n.wrt.base.key for n in nodes if isinstance(n, Derivative) and _is_square(n.wrt)}  # type: ignore[attr-defined]
+    if not by:
+        return by
+    inside = [id(n.base) for n in nodes if _is_square(n)]  # type: ignore[attr-defined]
+    alone = {n.key for n in nodes if isinstance(n, Symbol) and id(n) not in inside}
+    return by - alone
+
+
+def _is_square(node: Node) -> bool:
+    match node:
+        case Power(base=Symbol(base=base), exponent=exponent):
+            return base in SQUARES and _is_two(exponent)
+    return False
 
 
 def _variances(node: Node, squared: set[str]) -> Node:
