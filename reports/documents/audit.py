@@ -14,6 +14,7 @@ from reports.documents.code import code_claims
 from reports.documents.columns import column_claims
 from reports.documents.conventions import Conventions, conventions
 from reports.documents.derivatives import derivative_claims
+from reports.documents.differentials import with_differentials
 from reports.documents.environment import Environment, key_of
 from reports.documents.extract import Code, Formula, Heading, Part, Prose, Unterminated, extract
 from reports.documents.figures import array_claims, figure_claims
@@ -33,6 +34,7 @@ from reports.documents.settings import (
     read_prose,
     read_role,
     read_tables,
+    speaks_of_matrices,
     speaks_of_symmetry,
     spoken_functions,
 )
@@ -128,6 +130,7 @@ class _Reader:
         self._environment.vectors = self._conventions.vectors
         self._speaks_of_symmetry = speaks_of_symmetry(text)
         self._environment.spoken = spoken_functions(text)
+        self._environment.speaks_of_matrices = speaks_of_matrices(text)
         formulas_read = [
             (id(part), statements(part.text, part.start, self._conventions))
             for _, parts in self._parts
@@ -135,6 +138,7 @@ class _Reader:
             if isinstance(part, Formula)
         ]
         chains = with_variances([chain for _, found in formulas_read for chain in found])
+        chains = with_differentials(chains, text)
         self._environment.of_several = of_several_names(chains)
         ordered = iter(chains)
         self._chains = {key: list(islice(ordered, len(found))) for key, found in formulas_read}

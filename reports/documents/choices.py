@@ -9,9 +9,10 @@ from dataclasses import replace
 
 from reports.documents.dimensions import name_of
 from reports.documents.environment import Definition, Environment, key_of
-from reports.documents.indices import Definitions, items, letters, named
+from reports.documents.indices import Definitions, items, letters, named, unbound, whole
 from reports.documents.model import Model, is_loss, loss_form
 from reports.documents.notation import LOSSES, of_loss
+from reports.documents.targets import PARAMETERS
 from reports.documents.tree import (
     BigSum,
     Call,
@@ -54,6 +55,10 @@ def choices(
         ):
             yield definitions
             return
+        array = trees.get(whole(target.of).key) if letters(target.of) else None
+        if array is not None and _leads(trees, array, environment, wrt):  # p_i where p = softmax(z)
+            yield definitions
+            return
     found = [d for d in found if _leads({**trees, of: d.tree}, d.tree, environment, wrt)]
     meant = _meant([d for d in found if not isinstance(d.tree, Derivative)], said)
     for definition in meant[::-1][:MOST_DEFINITIONS]:
@@ -65,7 +70,10 @@ def choices(
         return
     known = (n.wrt for n in walk(formula) if isinstance(n, Derivative) and key_of(n.of) == of)
     cut = _downstream((n for n in known if isinstance(n, Symbol)), trees, wrt, environment)
-    terms = [_summed(u, Call(u.span, "sin", (u,))) for u in cut]
+    by, open_ = target.wrt, frozenset[str]()
+    if isinstance(by, Symbol) and by.base[:1] not in PARAMETERS:  # those all steps share
+        open_ = frozenset(unbound(formula)) - {*letters(by)}
+    terms = [_summed(u, Call(u.span, "sin", (u,)), open_) for u in cut]
     if terms:
         yield Definitions({**trees, of: _added(terms)})
 
@@ -126,6 +134,11 @@ def in_force(environment: Environment, section: int = 0) -> dict[str, Node]:
         own = [d for d in found if not isinstance(d.tree, Derivative) and d.section >= section]
         if own and not key.startswith("∂"):
             trees[key] = own[-1].tree
+    for key in [key for key in trees if key.partition("_")[0].endswith("²")]:
+        root = key.replace("²", "")
+        if root not in trees:  # σ where σ² is defined
+            square = named(key)
+            trees[root] = Call(square.span, "sqrt", (square,))
     return trees
 
 
@@ -160,9 +173,10 @@ def _running(name: Symbol) -> Symbol:
     return replace(name, sub="".join(item[0] for item in items(name.sub)))
 
 
-def _summed(name: Symbol, body: Node) -> Node:
-    """Returns the sum over all entries of a name."""
+def _summed(name: Symbol, body: Node, but: frozenset[str] = frozenset()) -> Node:
+    """Returns the sum over all entries of a name, but not over letters that run on their own."""
     running, total = letters(name), Call(name.span, "sum", (body,))
+    running = () if but.issuperset(running) else running
     return BigSum(name.span, ",".join(running), None, None, total) if running else total
 
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from reports.documents.differentials import declared
+
 
 @dataclass(frozen=True)
 class Conventions:
@@ -16,6 +18,7 @@ class Conventions:
         called: the losses of which the document says what they depend on, as J(w).
         applied: the letters that it uses for functions, each with the names of its argument.
         compounds: the names that δ or Δ makes another one of, as δ h_t for ∂L/∂h_t.
+        distributions: letters that are functions of a distribution: Φ(x), φ(x).
     """
 
     indexed: frozenset[str] = frozenset()
@@ -24,6 +27,7 @@ class Conventions:
     vectors: frozenset[str] = frozenset()
     called: frozenset[str] = frozenset()
     applied: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    distributions: Mapping[str, str] = field(default_factory=dict)
 
 
 _LAYERED = ("W", "w", "b", "a", "z", "A", "Z", "h", "delta", "net", "out", "o")
@@ -45,10 +49,11 @@ _CHANGED = re.compile(
 ANY = frozenset("*")
 
 
-def _compounds(formulas: Sequence[str]) -> Mapping[str, frozenset[str]]:
+def _compounds(formulas: Sequence[str], text: str) -> Mapping[str, frozenset[str]]:
     """Returns what δ and Δ make names of: statements about δ h_t, and Δ where it is no name."""
     after_delta = {m[1].lstrip("\\") for f in formulas for m in _CHANGED.finditer(f)}
     found = {"delta": frozenset(after_delta)} if after_delta else {}
+    found |= dict.fromkeys(declared(text), ANY)
     alone = any(_ALONE.search(formula) for formula in formulas)
     return found if alone else {**found, "Delta": ANY}
 
@@ -79,6 +84,19 @@ def _applied(formulas: Sequence[str]) -> Mapping[str, frozenset[str]]:
 _AT_NUMBER = re.compile(r"^\s*([a-z])\s*\(\s*-?\d+(?:\.\d+)?\s*\)\s*=(?!=)")
 """What is given at a number is a function: y(0) = 1."""
 
+_NORMAL = re.compile(r"(?i)\bnormal\b|gauss|\bgelu\b|\\mathcal\s*\{?N|正态|高斯")
+_CUMULATIVE = re.compile(r"\\Phi\s*(?:\\left\s*)?\(")
+_OTHER_PHI = re.compile(
+    r"(?i)(?:feature|activation|potential|basis|激活|特征)\w*\s+(?:\w+\s+){0,2}\$?\\(?:var)?phi\b"
+)
+
+
+def _distributions(formulas: Sequence[str], text: str) -> Mapping[str, str]:
+    """Returns Φ as the normal distribution function, and φ as its density, where they are these."""
+    if not (_NORMAL.search(text) and any(map(_CUMULATIVE.search, formulas))):
+        return {}
+    return {"Phi": "Φ"} if _OTHER_PHI.search(text) else {"Phi": "Φ", "phi": "φ"}
+
 
 _CALLED = re.compile(
     r"([A-Z]|\\ell)\}?(?:\\left)?\((?:\\mathbf|\\boldsymbol|\\bm)?\s*\{?(?:\\[a-z]+|[a-zA-Z])\}?(?:_\w)?\s*[,;)]"
@@ -99,5 +117,6 @@ def conventions(formulas: Sequence[str], text: str) -> Conventions:
     macros |= {m[1]: (0, rf"\operatorname{{{m[2]}}}") for m in _OPERATOR.finditer(text)}
     vectors = frozenset(m[1].lstrip("\\") for f in formulas for m in _BOLD.finditer(f))
     called = frozenset(m[1].lstrip("\\") for formula in formulas for m in _CALLED.finditer(formula))
-    compounds = _compounds(formulas)
-    return Conventions(indexed, macros, compounds, vectors, called, _applied(formulas))
+    compounds = _compounds(formulas, text)
+    applied, distributions = _applied(formulas), _distributions(formulas, text)
+    return Conventions(indexed, macros, compounds, vectors, called, applied, distributions)

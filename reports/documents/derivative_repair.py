@@ -113,9 +113,51 @@ def changed(
         elif isinstance(part, Transposed):
             yield "a transpose is too many", replaced(formula, part, part.body)
     yield from _other_indices(formula)
+    yield from _other_slopes(formula)
     trees = Model(definitions, lambda node: None, Environment()).trees(target.of)
     yield from _scaled(formula, target, trees)
     yield from _other_names(formula, trees)
+
+
+def _other_slopes(formula: Node) -> Iterator[tuple[str, Node]]:
+    """Yields a formula with x and 1 − x, a function and its slope, or a fraction, swapped."""
+    for part in walk(formula):
+        match part:
+            case Sum(left=Number(value=1.0), right=Symbol() | Call() as body, sign=-1):
+                square = Power(body.span, body, Number(body.span, "2", 2.0, 0.0, 1))
+                words = f"the square of {shown(body)} is meant"
+                yield words, replaced(formula, part, replace(part, right=square))
+                yield (
+                    f"{shown(body)} is meant, not 1 − {shown(body)}",
+                    replaced(formula, part, body),
+                )
+            case Symbol():
+                complement = Sum(part.span, Number(part.span, "1", 1.0, 0.0, 1), part, -1)
+                tree = replaced(formula, part, complement)
+                yield f"1 − {shown(part)} is meant, not {shown(part)}", tree
+            case Call(name="tanh", prime=0):
+                square = Power(part.span, part, Number(part.span, "2", 2.0, 0.0, 1))
+                slope = Sum(part.span, Number(part.span, "1", 1.0, 0.0, 1), square, -1)
+                yield f"the slope of {shown(part)} is meant", replaced(formula, part, slope)
+            case Divide():
+                turned = Divide(part.span, part.right, part.left)
+                yield "the fraction is upside down", replaced(formula, part, turned)
+        if (body := _of_sigmoid(part)) is not None:
+            square = Power(body.span, body, Number(body.span, "2", 2.0, 0.0, 1))
+            slope = Sum(part.span, Number(part.span, "1", 1.0, 0.0, 1), square, -1)
+            words = f"the slope of tanh is meant, 1 − {shown(body)}²"
+            yield words, replaced(formula, part, slope)
+
+
+def _of_sigmoid(node: Node) -> Symbol | None:
+    """Returns the name s of a product s (1 − s)."""
+    match node:
+        case Times(
+            left=Symbol() as name,
+            right=Sum(left=Number(value=1.0), right=Symbol() as other, sign=-1),
+        ) if name.key == other.key:
+            return name
+    return None
 
 
 def _scaled(formula: Node, target: Derivative, trees: Sequence[Node]) -> Iterator[tuple[str, Node]]:
@@ -126,6 +168,10 @@ def _scaled(formula: Node, target: Derivative, trees: Sequence[Node]) -> Iterato
         if isinstance(name, Symbol):
             yield f"the factor {shown(name)} is missing", Times(span, formula, name, "juxtaposed")
             yield f"a division by {shown(name)} is missing", Divide(span, formula, name)
+            square = Times(span, name, name, "juxtaposed")
+            if name in walk(formula):
+                words = f"a division by {shown(name)} is meant, not the factor"
+                yield words, Divide(span, formula, square)
             slope = _slope_tree(name)
             words = f"the slope {shown(name)}(1 − {shown(name)}) is missing"
             yield words, Times(span, formula, slope, "hadamard")

@@ -12,10 +12,11 @@ from itertools import islice
 from reports.documents import values
 from reports.documents.choices import choices
 from reports.documents.claims import Claim, Correction
+from reports.documents.conforming import spoken_matrices
 from reports.documents.derivative_repair import changed, holds_for
 from reports.documents.environment import Definition, Environment, key_of
 from reports.documents.figured import figured
-from reports.documents.indices import Definitions, letters
+from reports.documents.indices import Definitions, letters, whole
 from reports.documents.links import is_update, side, subject
 from reports.documents.places import quoted
 from reports.documents.source import Source
@@ -29,6 +30,7 @@ from reports.documents.tree import (
     Node,
     Number,
     Symbol,
+    Times,
     Transposed,
     names,
     rebuilt,
@@ -47,6 +49,7 @@ _CONDITION = re.compile(
 )
 """Words beside a formula that say where it holds."""
 
+OF_NUMBERS = "it holds for numbers; for the matrices of which the text speaks it does not"
 BY_FIGURES = "{} is stated by its figures alone"
 
 
@@ -68,14 +71,21 @@ def derivative_claims(
         return
     target, environment = with_a_name(target, environment)
     for link in chain.links[1:]:
-        if not _is_formula(link) or telescoped(link.node):
-            continue  # the chain rule itself
+        if not _is_formula(link) or _is_chain_rule(link.node, target):
+            continue
         claims: tuple[Claim, ...] = ()
         for known in with_functions(chain, environment):
             claims = tuple(_formula(target, link, chain, known, source, said))
             if not any(claim.flagged for claim in claims):
                 break  # a function of which nothing is said may be this one
         yield from claims
+
+
+def _is_chain_rule(node: Node, target: Derivative) -> bool:
+    """Whether a side is the chain rule itself, or another loss's derivative: ∂L/∂a ∂a/∂z."""
+    if isinstance(node, Derivative):
+        return key_of(node.of) != key_of(target.of) or key_of(node) == key_of(target)
+    return telescoped(node) is not None
 
 
 def _is_formula(link: Link) -> bool:
@@ -111,6 +121,9 @@ def _formula(
             if outcomes and source_of == "one of two":
                 outcomes[-1] = (*outcomes[-1][:2], replace(outcomes[-1][2], is_open=True))
             continue  # an earlier definition of the same name
+        if outcome.passes and _is_of_numbers(target, formula, definitions, environment):
+            yield _claim(chain, link, source, "not checked", explanation=OF_NUMBERS)
+            return
         if outcome.passes:
             yield _claim(chain, link, source, "ok", explanation="checked by finite differences")
             return
@@ -129,7 +142,8 @@ def _formula(
     if wrong and _holds_with(wrong, target, formula, definitions, environment):
         yield _claim(chain, link, source, "inherited", explanation=inherits)
         return
-    message = "" if _mixes_notations(formula) else _said(target, outcome)
+    is_open = _mixes_notations(formula) or any(map(may_be_called, walk(formula)))
+    message = "" if is_open else _said(target, outcome)
     if not message:
         return
     if _holds_if_symmetric(target, formula, definitions, environment):
@@ -160,6 +174,18 @@ def _formula(
     )
 
 
+def _is_of_numbers(
+    target: Derivative, formula: Node, definitions: Definitions, environment: Environment
+) -> bool:
+    """Whether a formula is right with a number for a matrix, and with none for it."""
+    matrices = spoken_matrices(target, definitions, environment)
+    if not matrices:
+        return False
+    trial = Trial(target, formula, definitions, environment, arrays=matrices)
+    outcome = trial.outcome(formula)
+    return outcome is not None and not outcome.passes
+
+
 def _readings(
     target: Derivative, environment: Environment, said: str, formula: Node
 ) -> Iterator[tuple[Definitions, str]]:
@@ -181,6 +207,14 @@ def _mixes_notations(formula: Node) -> bool:
     inside = {n.base for s in sums for n in walk(s.body) if isinstance(n, Symbol) and letters(n)}
     plain = (n for n in walk(formula) if isinstance(n, Symbol) and not n.sub and not letters(n))
     return any(name.base in inside for name in plain)
+
+
+def may_be_called(node: Node) -> bool:
+    """Whether a product may be a function of which nothing is said: Φ(x)."""
+    match node:
+        case Times(left=Symbol(), right=Symbol() as right, kind="juxtaposed"):
+            return right.span[1] < node.span[1]
+    return False
 
 
 def _wrong_definitions(formula: Node, environment: Environment) -> list[Definition]:
@@ -224,6 +258,10 @@ def _spelled_out(formula: Node, environment: Environment) -> Node:
         own = [d.tree for d in environment.definitions_of(formula)]
         if own and isinstance(own[-1], Derivative):
             return own[-1]
+        array = [] if own or not letters(formula) else environment.definitions_of(whole(formula))
+        match [d.tree for d in array[-1:]]:
+            case [Derivative(wrt=Symbol(sub="") as wrt) as slope]:  # g_i where g is ∂L/∂x
+                return replace(slope, wrt=replace(wrt, sub=formula.sub), span=formula.span)
     return rebuilt(formula, lambda part: _spelled_out(part, environment))
 
 

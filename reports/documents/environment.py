@@ -146,6 +146,7 @@ class Environment:
     unread: set[str] = field(default_factory=set)
     point: tuple[Node, ...] = ()
     believes: bool = False
+    speaks_of_matrices: bool = False
 
     def enter(self, level: int, heading: str) -> None:
         """Begins a section under a heading: those of its level and below end."""

@@ -224,7 +224,8 @@ class Parser(Brackets, Scripts):
             raise NotRead(f"the word “{run}” stands where a value should", first.span)
         for length in range(len(run), 1, -1):
             word = run[:length]
-            differential = length == 2 and word[0] == "d" and len(run) == 2
+            differential = length == 2 and word[0] == "d"
+            differential = differential and (len(run) == 2 or "d" in self._conventions.compounds)
             if word in WORDS or word in FUNCTIONS or differential:
                 self._at += length - 1
                 return word
@@ -238,6 +239,8 @@ class Parser(Brackets, Scripts):
 
     def _name(self, base: str, span: Span) -> Node:
         base = SAME.get(base, base)
+        if base in self._conventions.distributions and self._is("("):
+            return self._call(self._conventions.distributions[base], span[0])
         if base in FUNCTIONS and not self._is("_") and self._applies(base):
             return self._call(FUNCTIONS[base], span[0])
         if base in {"log", "ln"}:
@@ -364,8 +367,11 @@ class Parser(Brackets, Scripts):
             self._take()
             wrt = self._parsed(self._group())
         body = self._factor()
-        plain = isinstance(body, Call) or any(isinstance(n, Symbol) for n in walk(body))
-        if not plain:  # ∇ ½ ‖…‖²
+        used = [n for n in walk(body) if isinstance(n, Symbol)]
+        factor = isinstance(body, Divide) and isinstance(wrt, Symbol)
+        factor = factor and all(n.key != wrt.key for n in used)  # type: ignore[attr-defined]
+        plain = bool(used) or isinstance(body, Call)
+        if not plain or (factor and self._begins_factor()):  # ∇ ½ ‖…‖², ∇_w (λ/2) ‖w‖²
             body = Times(self._span(start), body, self._tight_term(), "juxtaposed")
         node = Derivative(self._span(start), body, wrt)
         return Derivative(node.span, node, wrt) if twice else node

@@ -235,7 +235,7 @@ def common_length(definitions: Definitions, formula: Node) -> int:
         for part in walk(tree)
         if isinstance(part, BigSum) and isinstance(part.high, Number)
     ]
-    plain = {int(s.high.value) for s in sums if not _kernel(s) and isinstance(s.high, Number)}
+    plain = {int(s.high.value) for s in sums if not kernel_of(s) and isinstance(s.high, Number)}
     bound = plain.pop() if len(plain) == 1 else LENGTH
     return bound if 1 < bound < 10 else LENGTH
 
@@ -272,7 +272,7 @@ def shapes(
     return found
 
 
-def _kernel(tree: Node) -> set[str]:
+def kernel_of(tree: Node) -> set[str]:
     """Returns the letters that are added to another: m in x_{i+m}."""
     return {
         letter
@@ -286,7 +286,7 @@ def _kernel(tree: Node) -> set[str]:
 
 def _extents(tree: Node, running: frozenset[str], length: int) -> Mapping[str, int]:
     """Returns how far each letter runs."""
-    kernel = _kernel(tree) - running
+    kernel = kernel_of(tree) - running
     extents = dict.fromkeys(running, length)
     for part in walk(tree):
         if isinstance(part, BigSum):

@@ -1,5 +1,6 @@
 """How a formula may be read where documents differ, and what each reading is called."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -87,6 +88,16 @@ def _softplus(x: Numbers) -> Numbers:
     return np.logaddexp(0.0, x)
 
 
+def _normal(x: Numbers) -> Numbers:
+    """Returns how much of the standard normal distribution lies below each number."""
+    flat = [0.5 * (1 + math.erf(entry / math.sqrt(2))) for entry in np.ravel(x)]
+    return np.array(flat).reshape(np.shape(x))
+
+
+def _density(x: Numbers) -> Numbers:
+    return np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
+
+
 ELEMENTWISE: Mapping[str, Callable[[Numbers], Numbers]] = {
     "sigmoid": sigmoid,
     "tanh": np.tanh,
@@ -105,6 +116,8 @@ ELEMENTWISE: Mapping[str, Callable[[Numbers], Numbers]] = {
     "sech": lambda x: 1 / np.cosh(x),
     "sign": np.sign,
     "softplus": _softplus,
+    "Φ": _normal,
+    "φ": _density,
 }
 """Functions of every entry."""
 
@@ -117,6 +130,8 @@ SLOPES: Mapping[str, Callable[[Numbers], Numbers]] = {
     "relu": lambda x: np.where(x > 0, 1.0, 0.0),
     "identity": np.ones_like,
     "softplus": sigmoid,
+    "Φ": _density,
+    "φ": lambda x: -x * _density(x),
 }
 """Their derivatives, where a stroke may ask for them."""
 

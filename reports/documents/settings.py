@@ -88,6 +88,14 @@ def is_arbitrary(source: Source, part: Formula) -> bool:
 _SQUASHING = {"softmax": re.compile(r"(?i)softmax"), "sigmoid": re.compile(r"(?i)sigmoid|logistic")}
 
 
+_OF_MATRICES = re.compile(r"(?i)\bmatri(?:x|ces)\b|\bvectors?\b|\\mathbb\s*\{?R\}?\^|矩阵|向量")
+
+
+def speaks_of_matrices(text: str) -> bool:
+    """Whether a text says that its letters stand for arrays."""
+    return bool(_OF_MATRICES.search(text))
+
+
 def spoken_functions(text: str) -> frozenset[str]:
     """Returns which of softmax and sigmoid a text speaks of."""
     return frozenset(name for name, words in _SQUASHING.items() if words.search(text))

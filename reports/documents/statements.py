@@ -23,6 +23,7 @@ from reports.documents.tree import (
     Unread,
     depth,
     rebuilt,
+    walk,
 )
 
 DEEPEST = 80
@@ -57,19 +58,37 @@ SQUARES = frozenset(("sigma", "s", "hat sigma", "std"))
 def with_variances(chains: Sequence[Chain]) -> list[Chain]:
     """Returns the chains of a document with σ² as one name, where a statement is about σ²."""
     about = [chain.links[0].node for chain in chains if len(chain.links) > 1]
-    about += [node.wrt for node in about if isinstance(node, Derivative)]
     squared = {
         node.base.key
         for node in about
         if isinstance(node, Power) and isinstance(node.base, Symbol)
         if node.base.base in SQUARES and _is_two(node.exponent)
     }
+    squared |= _differentiated_by(chains)
     if not squared:
         return [*chains]
     return [
         replace(c, links=tuple(replace(k, node=_variances(k.node, squared)) for k in c.links))
         for c in chains
     ]
+
+
+def _differentiated_by(chains: Sequence[Chain]) -> set[str]:
+    """Returns the σ by whose squares derivatives are taken, and that stand nowhere without one."""
+    nodes = [n for chain in chains for link in chain.links for n in walk(link.node)]
+    by = {n.wrt.base.key for n in nodes if isinstance(n, Derivative) and _is_square(n.wrt)}  # type: ignore[attr-defined]
+    if not by:
+        return by
+    inside = [id(n.base) for n in nodes if _is_square(n)]  # type: ignore[attr-defined]
+    alone = {n.key for n in nodes if isinstance(n, Symbol) and id(n) not in inside}
+    return by - alone
+
+
+def _is_square(node: Node) -> bool:
+    match node:
+        case Power(base=Symbol(base=base), exponent=exponent):
+            return base in SQUARES and _is_two(exponent)
+    return False
 
 
 def _variances(node: Node, squared: set[str]) -> Node:

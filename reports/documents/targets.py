@@ -95,7 +95,7 @@ def with_functions(chain: Chain, environment: Environment) -> Iterator[Environme
         yield replace(environment, functions_named=named, activations=(activation,))
 
 
-_LETTERS = frozenset(("f", "g", "phi", "psi"))
+_LETTERS = frozenset(("f", "g", "phi", "psi", "F", "G"))
 
 
 def of_several_names(chains: Sequence[Chain]) -> frozenset[str]:

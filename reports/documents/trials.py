@@ -25,11 +25,13 @@ from reports.documents.points import (
     has_kinks,
     is_by_entries,
     is_parameter,
+    kernel_of,
     may_be_a_number,
 )
 from reports.documents.readings import BENIGN, LOOSE, Reading
 from reports.documents.targets import EXPRESSION
 from reports.documents.tree import (
+    BigSum,
     Cases,
     Derivative,
     Node,
@@ -88,15 +90,17 @@ class Trial:
         environment: Environment,
         *,
         signed: bool = True,
+        arrays: frozenset[str] = frozenset(),
     ) -> None:
         self._target, self._formula = target, formula
         definitions = relevant(definitions, (target.of, target.wrt, formula), environment)
         self._definitions, self._environment = definitions, environment
         own = definitions.trees.get(key_of(target.of) or "")
         self._free = () if own is None or _running(target.of) else unbound(own)
-        self._bounds = _assignments(target, formula, self._free)
+        kernel = any(map(kernel_of, (formula, *definitions.values())))
+        self._bounds = _assignments(target, formula, self._free, kernel=kernel)
         self._points: dict[tuple[int, int], list[Point]] = {}
-        self._dimensions = dimensions_of(target, formula, definitions, environment)
+        self._dimensions = dimensions_of(target, formula, definitions, environment, arrays)
         self._has_kinks = signed and has_kinks((formula, *definitions.values()))
 
     def outcome(self, formula: Node) -> Outcome | None:
@@ -243,7 +247,7 @@ def _best(formula: Node, points: Iterator[Point]) -> Outcome | None:
 
 
 def _assignments(
-    target: Derivative, formula: Node, more: Sequence[str] = ()
+    target: Derivative, formula: Node, more: Sequence[str] = (), *, kernel: bool = False
 ) -> list[dict[str, int]]:
     """Returns what the running letters of a derivative stand for: different numbers each.
 
@@ -255,7 +259,8 @@ def _assignments(
         return [{}]
     if len(free) > MOST_LETTERS:
         return []
-    choices = islice(permutations((2, 1, 3), len(free)), 2 if len(free) > 1 else 1)
+    few = kernel and len(free) == 2  # the entries of a kernel are few
+    choices = islice(permutations((2, 1) if few else (2, 1, 3), len(free)), min(len(free), 2))
     found: list[dict[str, int]] = [dict(zip(free, choice, strict=True)) for choice in choices]
     if len(free) == 2 and (_deltas(formula, free) or any(_cases(formula))):
         found.append(dict.fromkeys(free, 2))
@@ -336,7 +341,8 @@ def _judged(formula: Node, point: Point) -> Outcome | None:
         clash = str(problem)
     except (NotEvaluable, Undefined, RecursionError):
         return None
-    if any(_is_used(k, formula, model) for k in set(draw.values) - known):
+    more = set(draw.values) - known
+    if any(_is_used(k, formula, model) and not _only_bounds(k, formula) for k in more):
         return None  # the formula uses what the function does not
     shaped = not draw.guessed
     if claimed is not None and not (true.shape or claimed.shape or draw.has_arrays):
@@ -362,6 +368,13 @@ def _is_used(key: str, formula: Node, model: Model) -> bool:
     used = (n for tree in model.trees(formula) for n in walk(tree) if isinstance(n, Symbol))
     own = named(key)
     return any(n.key == key or bindings(n, own) or whole(n).key == key for n in used)
+
+
+def _only_bounds(key: str, formula: Node) -> bool:
+    """Whether a name only says how far the sums of a formula run."""
+    sums = [n for n in walk(formula) if isinstance(n, BigSum)]
+    ends = [id(s.high) for s in sums if key_of(s.high) == key]  # type: ignore[arg-type]
+    return bool(ends) and all(id(n) in ends for n in walk(formula) if key_of(n) == key)
 
 
 def _has_jacobians(formula: Node, model: Model) -> bool:

@@ -55,7 +55,7 @@ def read_program(blocks: Sequence[tuple[Source, Code]], budget: Budget) -> Progr
     trees: list[tuple[Source, Code, ast.Module]] = []
     unread: list[tuple[Source, Code, str]] = []
     for source, code in blocks:
-        if code.language not in LANGUAGES:
+        if code.language not in LANGUAGES or _is_of_a_shell(code.text):
             continue
         try:
             tree = parsed(code.text)
@@ -90,7 +90,26 @@ def _is_code(tree: ast.Module) -> bool:
 # ---------------------------------------------------------------- syntax
 
 _MAGIC = re.compile(r"^([ \t]*)[%!].*$", re.MULTILINE)
-_PROMPT = re.compile(r"^[ \t]*(?:>>>|\.\.\.)(?: |$)", re.MULTILINE)
+_CELL = re.compile(r"\s*%%(?!time|capture|prun|memit|snakeviz)\w+")
+_SHELL = re.compile(
+    r"[ \t]*(?:[$#]|export \w+=|\Z|(?:sudo|pip3?|conda|apt(?:-get)?|cd|ls|mkdir|git|wget|curl"
+    r"|python3?|source)\s+[^\s=])"
+)
+"""A line that a shell takes, or that says nothing."""
+
+
+def _is_of_a_shell(text: str) -> bool:
+    """Whether a block is one of another language: its first line, or every line, says so.
+
+    >>> [_is_of_a_shell(text) for text in ("%%bash", "pip install numpy", "x = 1")]
+    [True, True, False]
+    """
+    lines = text.splitlines()
+    commands = any(line.strip() and not line.lstrip().startswith("#") for line in lines)
+    return bool(_CELL.match(text)) or (commands and all(map(_SHELL.match, lines)))
+
+
+PROMPT = re.compile(r"^[ \t]*(?:>>>|\.\.\.)(?: |$)", re.MULTILINE)
 _OLD_PRINT = re.compile(r"^([ \t]*)print\b(?![ \t]*\().*$", re.MULTILINE)
 
 
@@ -105,16 +124,27 @@ def parsed(text: str) -> ast.Module:
     if max((len(line) - len(line.lstrip()) for line in text.splitlines()), default=0) > 200:
         raise NotReadable("the block is nested too deep")
     text = _MAGIC.sub(r"\1pass", textwrap.dedent(text))
-    if _PROMPT.search(text):
+    if PROMPT.search(text):
         text = "\n".join(
-            _PROMPT.sub("", line) if _PROMPT.match(line) else "" for line in text.split("\n")
+            PROMPT.sub("", line) if PROMPT.match(line) else "" for line in text.split("\n")
         )
     tree = _tree(text) or _tree(_OLD_PRINT.sub(r"\1pass", text)) or _salvaged(text)
     if tree is None:
         raise NotReadable("it is no Python")
     if sum(1 for _ in ast.walk(tree)) > MOST_NODES:
         raise NotReadable("the block is too long")
+    tree.body = [*map(_with_a_name, tree.body)]
     return tree
+
+
+def _with_a_name(node: ast.stmt) -> ast.stmt:
+    """Returns the function that f = lambda x: … defines."""
+    match node:
+        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Lambda(args=given, body=body)):
+            result = ast.copy_location(ast.Return(body), body)
+            named = ast.FunctionDef(name, given, [result], [])
+            return ast.copy_location(named, node)
+    return node
 
 
 def _tree(text: str) -> ast.Module | None:

@@ -30,6 +30,10 @@ SETTING = 0.3
 
 _SETTINGS = frozenset("alpha beta gamma delta eps epsilon lam lambda lambd slope n k c a".split())
 _BY = re.compile(r"^(?:d|d_|partial_|grad_)(?P<of>\w+?)_(?:d|d_|by_|wrt_)(?P<by>\w+)$")
+_BY_LEIBNIZ = re.compile(r"^d(?P<of>[A-Za-z]|[Ll]oss|cost)_?d(?P<by>[A-Za-z]\w?)$")
+_LOSSES: Mapping[str, tuple[str, ...]] = dict.fromkeys(
+    "L J E loss Loss cost".split(), ("loss", "cost", "L", "J", "E")
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,9 +88,11 @@ def _bases(name: str) -> Iterator[tuple[str, str]]:
     >>> [*_bases("df_dx")][0], [*_bases("mse_grad")]
     (('f', 'x'), [('mse', '')])
     """
-    match = _BY.match(name)
-    if match is not None:
-        yield match["of"], match["by"]
+    for pattern in (_BY, _BY_LEIBNIZ):
+        match = pattern.match(name)
+        if match is not None:
+            of, by = match["of"], match["by"]
+            yield from ((base, by) for base in (of, *_LOSSES.get(of, ())))
     yield from ((base, "") for base in base_names(name))
 
 
@@ -129,6 +135,9 @@ def compared(pair: Pair) -> list[Finding] | None:
             words += f"; {edit.words}"
             right = line_of(edit.new)
             return [Finding(edit.old, line_of(edit.old), "derivative", right, words)]
+    if pair.by and not scalar and fits == "" and _is_off(claimed, slopes[pair.by]):
+        words = f"{pair.derivative.name}: this is not the derivative of {pair.function.name} by "
+        return [Finding(node, line_of(node), "derivative", "", words + pair.by)]
     return None
 
 
@@ -199,6 +208,13 @@ def _agree(claimed: Any, true: Any) -> bool:
         return False
     scale = max(1.0, float(np.max(np.abs(true))))
     return bool(np.max(np.abs(claimed - true)) < CLOSE * scale)
+
+
+APPROXIMATE = 0.05
+
+
+def _is_off(claimed: Any, true: Any) -> bool:
+    return bool(np.max(np.abs(claimed - true)) > APPROXIMATE * np.max(np.abs(true)))
 
 
 def _multiple(claimed: Any, true: Any) -> bool:

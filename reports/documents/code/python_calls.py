@@ -67,6 +67,11 @@ def _real(value: Any = 0.0) -> float:
     return float(value.item() if isinstance(value, np.ndarray) else value)
 
 
+def _rounded(value: Any, digits: int) -> Any:
+    plain = isinstance(value, float) and not isinstance(value, np.generic)
+    return round(value, digits) if plain else np.round(value, digits)
+
+
 BUILTINS: Callables = {
     "len": _length,
     "range": _range,
@@ -85,7 +90,7 @@ BUILTINS: Callables = {
     "float": _real,
     "bool": bool,
     "abs": abs,
-    "round": lambda value, digits=None: np.round(value, digits or 0),
+    "round": lambda value, digits=None: _rounded(value, digits or 0),
     "pow": lambda a, b: a**b if abs(b) < 64 else _refused(),
     "divmod": divmod,
     "max": _extreme(max),

@@ -16,6 +16,7 @@ from reports.documents.code.finding import Finding
 from reports.documents.code.judging import Judged, judged
 from reports.documents.code.limits import FAILS, Budget, Exhausted, Missing, NotReadable
 from reports.documents.code.loops import loop_judged
+from reports.documents.code.outputs import output_findings
 from reports.documents.code.partials import compared, partial_pairs
 from reports.documents.code.place import code_claim, place_of
 from reports.documents.code.plans import (
@@ -37,6 +38,7 @@ from reports.documents.code.steppers import (
 )
 from reports.documents.code.suspects import reachable
 from reports.documents.code.training import Loop, training_loops
+from reports.documents.code.vectors import spread, spreads
 from reports.documents.extract import Code
 from reports.documents.source import Place, Source
 
@@ -68,8 +70,10 @@ def code_claims(
         claims: list[Claim] = []
         flagged: set[ast.AST] = set()
         unread = [Unread(s.place(c.start), _first(c.text), why) for s, c, why in program.unread]
-        for block in program.blocks:
-            found, missed = _of_block(block, budget, text, flagged)
+        judged_blocks = [(b, _of_block(b, budget, text, flagged)) for b in program.blocks]
+        outputs = output_findings(program, blocks, flagged)
+        for block, (found, missed) in judged_blocks:
+            found += [_claim(block, finding) for own, finding in outputs if own is block]
             claims += found
             unread += missed
             if not found and not missed and not only_shows(block.tree):
@@ -180,6 +184,8 @@ def _of_function(
     assert isinstance(function.node, ast.FunctionDef)
     ways: list[Way] = [partial(averages, function.node)] if averages(function.node) else []
     ways += [partial(held, slope) for slope in slope_pairs(function, kind, names, budget)]
+    if kind is None:
+        ways += [partial(spread, pair) for pair in spreads(function, names, budget)]
     ways += [partial(differenced, d) for d in numerical(function, names, budget)]
     if kind is None and not ways:
         ways += [partial(stepped, s) for s in function_steppers(function, names, budget)]
@@ -226,6 +232,7 @@ _NO_GRADIENT = "not read: no gradient is found in what it leaves behind"
 _UNDECIDED = {
     "stepped": "not decided: it is no form of the optimizer that is known",
     "held": "not decided: it is no function of one number",
+    "spread": "not decided: it is no gradient, Jacobian or Hessian of a function of one vector",
     "differenced": "not decided: what it returns is no slope",
 }
 

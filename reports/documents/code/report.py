@@ -30,8 +30,8 @@ def findings(
     match found:
         case Held(slope=slope):
             of = "of its value" if found.of_output else "of its argument"
-            words = f"it is the derivative of {slope.name} in terms {of}"
-            wrong = f"{name}: this is not the derivative of {slope.name}"
+            words = f"it is {slope.words} in terms {of}"
+            wrong = f"{name}: this is not {slope.words}"
             node = slope.derivative.node
             if not found.right and found.edit is None:
                 wrong += ", neither in terms of its argument nor of its value"

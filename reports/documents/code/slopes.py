@@ -61,6 +61,7 @@ class Slope:
         flag: the argument that makes the same function its derivative; "" for another function.
         kind: the class whose methods they are.
         budget: the steps that may be taken.
+        order: whether it is the first or the second derivative.
     """
 
     names: Mapping[str, Any]
@@ -70,6 +71,12 @@ class Slope:
     flag: str
     kind: Class | None
     budget: Budget
+    order: int = 1
+
+    @property
+    def words(self) -> str:
+        """What it is, in words."""
+        return f"the {'second ' if self.order > 1 else ''}derivative of {self.name}"
 
     def values(self, function: Any, x: Any, edits: Edits = NO_EDITS, *, flag: bool = False) -> Any:
         """Returns a function at points, entry by entry where it takes no arrays.
@@ -112,6 +119,11 @@ def slope_pairs(
         return
     if len(function.required) != 1:
         return
+    for base in second_base_names(function.name) if kind is None else ():
+        found = names.get(base)
+        if isinstance(found, Function) and len(found.required) == 1 and found is not function:
+            yield Slope(names, base, found, function, "", None, budget, order=2)
+            return
     for base in base_names(function.name):
         if kind is not None:
             method = kind.method(base)
@@ -126,6 +138,34 @@ def slope_pairs(
         if plain(base) in KNOWN:
             yield Slope(names, base, KNOWN[plain(base)], function, "", None, budget)
             return
+
+
+_TWICE_BEFORE = re.compile(
+    r"^(?:d[d2]_?(?=[A-Za-z]$)|d2_?(?=sigmoid|tanh|softplus|sin|cos|exp|log|func)"
+    r"|second_(?:derivative|deriv|grad|prime)_(?:of_)?|hess(?:ian)?_(?:of_)?|curvature_(?:of_)?)"
+)
+_TWICE_AFTER = re.compile(
+    r"(?i)(?:_(?:pp|second|dd|d2|2nd)|_?(?:double_?prime|prime_?prime|prime2|hess(?:ian)?"
+    r"|second_?(?:derivative|deriv|order|prime)|deriv(?:ative)?_?2|2nd_derivative))$"
+)
+_TWICE = frozenset(
+    "secondderivative secondderiv secondprime secondorderderivative hessian hess curvature".split()
+)
+_BY_ITSELF = re.compile(r"^d2_?(?P<of>[A-Za-z]\w*?)_?d_?[A-Za-z]_?2?$")
+
+
+def second_base_names(name: str) -> list[str]:
+    """Returns what a function may be the second derivative of, by its name.
+
+    >>> second_base_names("d2f"), second_base_names("f_double_prime"), second_base_names("d2f_dx2")
+    (['f'], ['f'], ['f_dx2', 'f'])
+    """
+    if plain(name) in _TWICE:
+        return ["f", "func", "function", "g"]
+    found = [_TWICE_BEFORE.sub("", name), _TWICE_AFTER.sub("", name)]
+    by = _BY_ITSELF.match(name)
+    found += [by["of"]] if by is not None else []
+    return [n for n in dict.fromkeys(found) if n and n != name]
 
 
 _FLAGS = frozenset("deriv derivative derive prime grad d isderivative der diff".split())
@@ -176,7 +216,7 @@ def held(slope: Slope) -> Held | None:
     y = slope.values(slope.function, AT)
     if np.shape(y) != np.shape(AT):
         return None
-    true = (above - below) / (2 * STEP)
+    true = (above - below) / (2 * STEP) if slope.order == 1 else _second(slope, y)
     if not _is_elementwise(slope, y):
         return None
     for of_output, at in ((False, AT), (True, y)):
@@ -202,6 +242,20 @@ def held(slope: Slope) -> Held | None:
                     return Held(slope, False, of_output, edit)
     off = [np.max(np.abs(slope.claims(at) - true)) for at in (AT, y)]
     return Held(slope, False) if min(off) > APPROXIMATE * np.max(np.abs(true)) else None
+
+
+WIDE = 4e-3
+"""The step of second differences."""
+
+
+def _second(slope: Slope, y: Any) -> Any:
+    """Returns second differences, of two steps that make the error one of the fourth order."""
+
+    def at(step: float) -> Any:
+        above, below = (slope.values(slope.function, AT + s * step) for s in (1, -1))
+        return (above - 2 * y + below) / step**2
+
+    return (4 * at(WIDE / 2) - at(WIDE)) / 3
 
 
 def _is_elementwise(slope: Slope, y: Any) -> bool:
