@@ -18,6 +18,7 @@ from reports.documents.environment import Environment
 from reports.documents.extract import Code, Formula, Heading, Part, Prose, Unterminated, extract
 from reports.documents.figures import array_claims, figure_claims
 from reports.documents.identities import identity_claims
+from reports.documents.measures import needs_conversion
 from reports.documents.places import quoted
 from reports.documents.readings import PLAIN
 from reports.documents.repair import attempt
@@ -35,10 +36,11 @@ from reports.documents.settings import (
 )
 from reports.documents.slopes import slope_claims
 from reports.documents.source import Place, Source, read
-from reports.documents.stance import opened, stance
+from reports.documents.stance import WHOLLY, opened, stance
 from reports.documents.statements import statements, with_variances
 from reports.documents.targets import of_several_names, spelled_out
 from reports.documents.tree import Chain, Transposed, walk
+from reports.documents.units import behind, in_bits
 from reports.documents.update_rules import correction_claims, rule_claims
 
 
@@ -200,7 +202,11 @@ class _Reader:
         chains = self._chains[id(part)]
         if chains and _SCALE.match(source.text, part.end):
             chains = [*chains[:-1], replace(chains[-1], enumerates=True)]
-        for chain in chains:
+        atoms, _ = behind(source.text, part.end)
+        if chains and atoms:
+            last = chains[-1]
+            chains = [*chains[:-1], replace(last, measures=last.measures | atoms)]
+        for chain in map(in_bits, chains):
             for each in spelled_out(chain, self._environment):
                 self._statement(each, part, source)
 
@@ -218,6 +224,8 @@ class _Reader:
         """Returns the verdicts of arithmetic, and of derivatives where arithmetic is right."""
         said = _said_before(source, part)
         how = stance(source.text, part.start, part.end)
+        if needs_conversion(chain, self._environment):
+            how = "units"
         if not self._environment.explains:
             return judge(chain, self._environment, source)
         derived = list(slope_claims(chain, self._environment, source))
@@ -230,7 +238,7 @@ class _Reader:
         derived += rule_claims(chain, self._environment, source, said)
         derived += correction_claims(chain, self._environment, source)
         derived += array_claims(chain, self._environment, source)
-        derived = [*opened(derived, how if how == "denied" else "open")]
+        derived = [*opened(derived, how if how in WHOLLY else "open")]
         before = self._environment.snapshot()
         inline = not part.display and len(chain.links) == 2
         judged = judge(chain, self._environment, source, inline=inline, said=how)

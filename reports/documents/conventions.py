@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from reports.documents.units import names_like_units
+
 
 @dataclass(frozen=True)
 class Conventions:
@@ -15,6 +17,7 @@ class Conventions:
         vectors: the small letters that are set in bold, or with an arrow.
         called: the losses of which the document says what they depend on, as J(w).
         applied: the letters that it uses for functions, each with the names of its argument.
+        named: what looks like a unit and is a name of the document.
         compounds: the names that δ or Δ makes another one of, as δ h_t for ∂L/∂h_t.
     """
 
@@ -24,6 +27,7 @@ class Conventions:
     vectors: frozenset[str] = frozenset()
     called: frozenset[str] = frozenset()
     applied: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    named: frozenset[str] = frozenset()
 
 
 _LAYERED = ("W", "w", "b", "a", "z", "A", "Z", "h", "delta", "net", "out", "o")
@@ -94,4 +98,5 @@ def conventions(formulas: Sequence[str], text: str) -> Conventions:
     vectors = frozenset(m[1].lstrip("\\") for f in formulas for m in _BOLD.finditer(f))
     called = frozenset(m[1] for formula in formulas for m in _CALLED.finditer(formula))
     compounds = _compounds(formulas)
-    return Conventions(indexed, macros, compounds, vectors, called, _applied(formulas))
+    applied, named = _applied(formulas), names_like_units(formulas)
+    return Conventions(indexed, macros, compounds, vectors, called, applied, named)

@@ -7,19 +7,23 @@ from typing import Literal
 
 from reports.documents.claims import Claim
 
-Stance = Literal["found", "given", "changed", "denied", "open"]
+Stance = Literal["found", "given", "changed", "denied", "units", "open"]
 """
 - found: the words only join the value to what stands before it ("so we get").
 - given: it is given anew ("let", "suppose").
 - changed: something else is changed first ("doubling x gives").
 - denied: it does not hold, or not as it stands ("a common mistake", "ignoring the factor").
+- units: the units beside the values differ, and are not converted.
 - open: nothing is said that is known.
 """
 
 OPENED = {
     "changed": "the words beside it change something first",
     "denied": "the words beside it say that it does not hold as it stands",
+    "units": "the units beside its values differ, and are not converted",
 }
+WHOLLY: frozenset[Stance] = frozenset(("denied", "units"))
+"""What is said of all sides of a statement, also of those of numbers alone."""
 
 _FOUND = re.compile(
     r"(?i)\b(?:so|then|hence|thus|therefore|consequently|result\w*|gives?|giving|gets?|obtain\w*"
