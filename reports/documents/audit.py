@@ -14,14 +14,18 @@ from reports.documents.code import code_claims
 from reports.documents.columns import column_claims
 from reports.documents.conventions import Conventions, conventions
 from reports.documents.derivatives import derivative_claims
-from reports.documents.environment import Environment
+from reports.documents.environment import Environment, key_of
 from reports.documents.extract import Code, Formula, Heading, Part, Prose, Unterminated, extract
 from reports.documents.figures import array_claims, figure_claims
 from reports.documents.identities import identity_claims
+from reports.documents.links import side
 from reports.documents.measures import needs_conversion
+from reports.documents.nouns import learn
 from reports.documents.places import quoted
 from reports.documents.readings import PLAIN
 from reports.documents.repair import attempt
+from reports.documents.said import attitude, chain_of, end_of_paragraph, gives_another, missing
+from reports.documents.sayings import Saying, sayings
 from reports.documents.settings import (
     activations,
     begins_run,
@@ -36,7 +40,7 @@ from reports.documents.settings import (
 )
 from reports.documents.slopes import slope_claims
 from reports.documents.source import Place, Source, read
-from reports.documents.stance import WHOLLY, opened, stance
+from reports.documents.stance import WHOLLY, Stance, opened, stance
 from reports.documents.statements import statements, with_variances
 from reports.documents.targets import of_several_names, spelled_out
 from reports.documents.tree import Chain, Transposed, walk
@@ -94,6 +98,7 @@ class _Reader:
             )
         self._formulas = self._statements = self._checked = self._stated = 0
         self._unchecked: list[tuple[Place, str, str]] = []
+        self._moved = 0
         self._text = text
         self._environment.functions_named = function_names(text)
         self._environment.vectors = self._conventions.vectors
@@ -118,11 +123,13 @@ class _Reader:
         """Leaves out what stands beyond so many formulas that no document has them."""
         count = 0
         for index, (source, parts) in enumerate(self._parts):
-            kept = []
+            kept: list[Part] = []
             for part in parts:
                 count += isinstance(part, Formula)
                 if count <= MOST_FORMULAS:
                     kept.append(part)
+            spoken = [] if source.code else sayings(source.text, kept)
+            kept = sorted((*kept, *spoken), key=lambda p: (p.start, isinstance(p, Saying)))
             self._parts[index] = (source, kept)
         self._left_out = max(0, count - MOST_FORMULAS)
 
@@ -153,6 +160,7 @@ class _Reader:
     def read(self) -> None:
         """Reads all parts in order."""
         for source, parts in self._parts:
+            self._moved = 0
             read_tables(source, parts, self._environment, self._conventions)
             for part in parts:
                 self._part(part, source)
@@ -191,6 +199,8 @@ class _Reader:
                 self._formula(part, source)
             case Unterminated():
                 self.claims.append(_unterminated(part, source))
+            case Saying():
+                self._saying(part, source)
             case Prose():
                 read_prose(part, source, self._environment, self._conventions)
 
@@ -206,6 +216,9 @@ class _Reader:
         if chains and atoms:
             last = chains[-1]
             chains = [*chains[:-1], replace(last, measures=last.measures | atoms)]
+        if chains and chains[0].links:
+            before = source.text[max(0, part.start - 100) : part.start].rstrip("$*(\\` ")
+            learn("" if part.display else before, chains[0].links[0].node, self._environment)
         for chain in map(in_bits, chains):
             for each in spelled_out(chain, self._environment):
                 self._statement(each, part, source)
@@ -220,10 +233,45 @@ class _Reader:
             judged = Judged(reason="its definitions are nested too deep")
         self._count(judged, chain, source)
 
-    def _judged(self, chain: Chain, part: Formula, source: Source) -> Judged:
-        """Returns the verdicts of arithmetic, and of derivatives where arithmetic is right."""
+    def _saying(self, part: Saying, source: Source) -> None:
+        """Judges a value that words give a name, as a statement of both."""
+        environment = self._environment
+        environment.at = source.place(part.begin)
+        chain = chain_of(part, environment, self._conventions)
+        how = attitude(part, chain, source.text, environment)
+        if chain is None:
+            if gives_another(part, environment, self._conventions):
+                self._moved = end_of_paragraph(source.text, part.end)
+            if reason := missing(part, source.text):
+                self._statements += 1
+                words = " ".join(source.text[part.begin : part.end].split())
+                self._unchecked.append((environment.at, words, reason))
+            return
+        self._statements += 1
+        formula = Formula(part.begin, part.end, part.text, display=False)
+        computed = key_of(chain.links[0].node) in environment.definitions
+        judged = self._judged(chain, formula, source, how)
+        if computed and not judged.claims:
+            self._moved = end_of_paragraph(source.text, part.end)
+        self._count(judged, chain, source)
+
+    def _judged(
+        self, chain: Chain, part: Formula, source: Source, spoken: Stance | None = None
+    ) -> Judged:
+        """Returns the verdicts of arithmetic, and of derivatives where arithmetic is right.
+
+        Args:
+            chain: the statement.
+            part: where it stands.
+            source: the text in which it stands.
+            spoken: what its sentence says of it, where words join its name and its value.
+        """
         said = _said_before(source, part)
-        how = stance(source.text, part.start, part.end)
+        how = spoken or stance(source.text, part.start, part.end)
+        if spoken in {"open", "given"} and side(chain.links[0]) != "symbolic":
+            how = "loose" if spoken == "given" else "open"
+        if how == "found" and part.start < self._moved and not part.display:
+            how = "open"
         if needs_conversion(chain, self._environment):
             how = "units"
         if not self._environment.explains:
@@ -238,7 +286,8 @@ class _Reader:
         derived += rule_claims(chain, self._environment, source, said)
         derived += correction_claims(chain, self._environment, source)
         derived += array_claims(chain, self._environment, source)
-        derived = [*opened(derived, how if how in WHOLLY else "open")]
+        doubt = "loose" if spoken and how in {"open", "given"} else how
+        derived = [*opened(derived, doubt if doubt in WHOLLY else "open")]
         before = self._environment.snapshot()
         inline = not part.display and len(chain.links) == 2
         judged = judge(chain, self._environment, source, inline=inline, said=how)
@@ -247,7 +296,7 @@ class _Reader:
             self._correct(chain, wrong)
             return replace(judged, claims=wrong)
         if not any(claim.verdict == "inherited" for claim in judged.claims):
-            derived += opened(figure_claims(chain, before, source, said, bar=judged.bar), how)
+            derived += opened(figure_claims(chain, before, source, said, bar=judged.bar), doubt)
         wrong = tuple(claim for claim in derived if claim.flagged)
         if wrong:
             self._correct(chain, wrong)

@@ -140,6 +140,7 @@ class Environment:
     nilpotent: set[str] = field(default_factory=set)
     minds_orientation: bool = False
     measured: dict[str, frozenset[str]] = field(default_factory=dict)
+    nouns: dict[str, dict[str, Node]] = field(default_factory=dict)
 
     def enter(self, level: int, heading: str) -> None:
         """Begins a section under a heading: those of its level and below end."""

@@ -158,7 +158,7 @@ def without_units(tokens: list[Token], named: frozenset[str]) -> list[Token]:
 
 def _ends(tokens: Sequence[Token], at: int) -> bool:
     """Whether nothing that could be multiplied stands behind a unit."""
-    return at >= len(tokens) or tokens[at].type in {"symbol", "close"} and tokens[at].text != "("
+    return at >= len(tokens) or (tokens[at].type in {"symbol", "close"} and tokens[at].text != "(")
 
 
 def _unit(tokens: list[Token], at: int, named: frozenset[str]) -> tuple[frozenset[str], int]:
@@ -180,7 +180,7 @@ def _atoms(tokens: list[Token], at: int, named: frozenset[str]) -> tuple[frozens
         return frozenset(), at
     name = tokens[at].text
     if name in {"frac", "tfrac", "dfrac"}:
-        top, after = _atoms(argument(tokens, at + 1)[0], 0, named)
+        top, _ = _atoms(argument(tokens, at + 1)[0], 0, named)
         below, end = argument(tokens, argument(tokens, at + 1)[1])
         bottom = _atoms(below, 0, named)[0]
         return (top | bottom, end) if top and bottom else (frozenset(), at)

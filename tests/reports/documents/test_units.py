@@ -83,8 +83,8 @@ def test_units_that_differ_are_not_converted(text: str) -> None:
     [
         r"$H = -(0.5 \log 0.5 + 0.5 \log 0.5) = 1\ \text{bit}$.",
         r"$H = -(0.5 \log 0.5 + 0.5 \log 0.5) = 0.693\ \text{nats}$.",
-        r"With $\mathrm{W} = 3$ and $\mathrm{h} = 2$: $y = 2\mathrm{W} = 6$, $z = 3\,\mathrm{h} = 6$.",
-        r"With $\text{TP} = 3$, $\text{FP} = 2$: $F = \frac{2\,\text{TP}}{2\,\text{TP} + \text{FP}} = 0.75$.",
+        r"With $\mathrm{W} = 3$, $\mathrm{h} = 2$: $y = 2\mathrm{W} = 6$, $z = 3\,\mathrm{h} = 6$.",
+        r"$\text{TP} = 3$, $\text{FP} = 2$; $\frac{2\,\text{TP}}{2\,\text{TP} + \text{FP}} = 0.75$",
         r"$s = 4$ and $m = 3$; $y = 2m = 6$, $z = 2s = 8$, $q = 2\,m\,s = 24$.",
     ],
 )
