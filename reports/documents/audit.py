@@ -18,6 +18,7 @@ from reports.documents.environment import Environment, key_of
 from reports.documents.extract import Code, Formula, Heading, Part, Prose, Unterminated, extract
 from reports.documents.figures import array_claims, figure_claims
 from reports.documents.identities import identity_claims
+from reports.documents.labels import Label, labels, read_label
 from reports.documents.links import side
 from reports.documents.measures import needs_conversion
 from reports.documents.nouns import learn
@@ -128,8 +129,9 @@ class _Reader:
                 count += isinstance(part, Formula)
                 if count <= MOST_FORMULAS:
                     kept.append(part)
-            spoken = [] if source.code else sayings(source.text, kept)
-            kept = sorted((*kept, *spoken), key=lambda p: (p.start, isinstance(p, Saying)))
+            if not source.code:
+                spoken = [*sayings(source.text, kept), *labels(source.text, kept)]
+                kept = sorted((*kept, *spoken), key=lambda p: (p.start, isinstance(p, Saying)))
             self._parts[index] = (source, kept)
         self._left_out = max(0, count - MOST_FORMULAS)
 
@@ -201,6 +203,9 @@ class _Reader:
                 self.claims.append(_unterminated(part, source))
             case Saying():
                 self._saying(part, source)
+            case Label():
+                place = source.place(part.start)
+                read_label(part, self._text, self._environment, self._conventions, place)
             case Prose():
                 read_prose(part, source, self._environment, self._conventions)
 

@@ -114,20 +114,20 @@ def sayings(text: str, parts: Sequence[Part]) -> Iterator[Saying]:
         text: the text.
         parts: its parts.
     """
-    masked, formulas = _masked(text, parts)
+    hidden, formulas = masked(text, parts)
     prose = [(p.start, p.end) for p in parts if isinstance(p, Prose)]
     starts = [start for start, _ in prose]
-    for match in _VALUE.finditer(masked):
+    for match in _VALUE.finditer(hidden):
         line = bisect_left(starts, match.start("value") + 1) - 1
         if line < 0 or _SKIPPED.match(text, prose[line][0], prose[line][1]):
             continue
-        found = _saying(match, text, masked, formulas)
+        found = _saying(match, text, hidden, formulas)
         if found is not None:
             yield found
 
 
 def _saying(
-    match: re.Match[str], text: str, masked: str, formulas: Mapping[int, Formula]
+    match: re.Match[str], text: str, hidden: str, formulas: Mapping[int, Formula]
 ) -> Saying | None:
     start, after = match.span("value")
     value = formulas.get(start)
@@ -140,13 +140,13 @@ def _saying(
         ):
             return None
     _, end = behind(text, after)
-    rest = after if end == after or not _TAIL.match(masked, end) else end
-    if not _TAIL.match(masked, rest):
+    rest = after if end == after or not _TAIL.match(hidden, end) else end
+    if not _TAIL.match(hidden, rest):
         return None
-    joins = _JOINED.match(masked, rest)
-    if joins and _MORE.match(masked, rest) and _is_listed(masked, rest, formulas):
+    joins = _JOINED.match(hidden, rest)
+    if joins and _MORE.match(hidden, rest) and _is_listed(hidden, rest, formulas):
         return None
-    before = masked[max(0, match.start() - MOST_BEFORE) : match.start()]
+    before = hidden[max(0, match.start() - MOST_BEFORE) : match.start()]
     offset = match.start() - len(before)
     verb = " ".join(match["verb"].split())
     inside = (after - 1, after - 1) if value is None else (value.start, value.end)
@@ -170,13 +170,13 @@ def _saying(
     if noun is None:
         return None
     begin = offset + noun.start("noun") + place(noun["noun"])
-    begin += len(masked[begin:]) - len(masked[begin:].lstrip())
+    begin += len(hidden[begin:]) - len(hidden[begin:].lstrip())
     return Saying(*where, said, begin, None, None, phrase(noun["noun"]), verb, rest)
 
 
-def _is_listed(masked: str, at: int, formulas: Mapping[int, Formula]) -> bool:
+def _is_listed(hidden: str, at: int, formulas: Mapping[int, Formula]) -> bool:
     """Whether another value follows, as in "0.2, 0.3 and 0.5"."""
-    match = _MORE.match(masked, at)
+    match = _MORE.match(hidden, at)
     if match is None:
         return False
     place = match[0].find(FORMULA)
@@ -192,7 +192,7 @@ def _is_literal(formula: Formula) -> bool:
     return short and bool(_LITERAL.fullmatch(formula.text))
 
 
-def _masked(text: str, parts: Sequence[Part]) -> tuple[str, Mapping[int, Formula]]:
+def masked(text: str, parts: Sequence[Part]) -> tuple[str, Mapping[int, Formula]]:
     """Returns the text with its formulas and code masked, and the formulas by their place."""
     out = list(re.sub(r"\n(?=[ \t>]*(?:\n|[-*+][ \t]|\d+[.)][ \t]|\\item))", WALL, text))
     formulas: dict[int, Formula] = {}

@@ -19,7 +19,8 @@ ROLE_WORDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "target",
         re.compile(
-            r"(?i)(target|label|ground truth|true value|真实|实际|标签|目标|期望)[^$]{0,18}$"
+            r"(?i)(target|label|one-?hot|独热|ground truth|true value"
+            r"|真实|实际|标签|目标|期望)[^$]{0,18}$"
         ),
     ),
     ("input", re.compile(r"(?i)(input|输入)[^$]{0,18}$")),
