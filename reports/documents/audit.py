@@ -273,8 +273,11 @@ class _Reader:
         """
         said = _said_before(source, part)
         how = spoken or stance(source.text, part.start, part.end)
-        if spoken in {"open", "given"} and side(chain.links[0]) != "symbolic":
-            how = "loose" if spoken == "given" else "open"
+        if spoken == "given" and side(chain.links[0]) != "symbolic":
+            how = "loose"
+        rests_on_names = any(side(link) == "symbolic" for link in chain.links[1:])
+        if spoken in {"open", "given"} and rests_on_names:
+            how = "loose"
         if how == "found" and part.start < self._moved and not part.display:
             how = "open"
         if needs_conversion(chain, self._environment):

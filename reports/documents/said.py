@@ -12,6 +12,7 @@ from reports.documents.nouns import QUANTITIES, phrase, place, resolve
 from reports.documents.sayings import Saying
 from reports.documents.stance import Stance, is_plain, joins, stance
 from reports.documents.statements import statements
+from reports.documents.sums import summed_up, without_sum
 from reports.documents.tree import Chain, Derivative, Link, Node, Symbol, literal
 from reports.documents.units import behind
 
@@ -70,6 +71,8 @@ def _named(saying: Saying, environment: Environment, shared: Conventions) -> tup
         by = _symbol(saying.by.text, saying.by.start, shared)
         return () if of is None or by is None else (Link(Derivative(span, of, by), "=", ""),)
     if saying.name is None:
+        if total := summed_up(saying.words, saying.verb, span, environment):
+            return total
         node = resolve(saying.noun, environment)
         return () if node is None else (Link(replace(node, span=span), "=", ""),)
     chains = statements(saying.name.text, saying.name.start, shared)
@@ -120,6 +123,10 @@ def attitude(saying: Saying, chain: Chain | None, text: str, environment: Enviro
         if not _repeats(condition["all"], environment):
             return "changed"
         before = before[condition.end() :]
+    is_sum = chain is not None and len(chain.links) > 2 and bool(saying.words)
+    if is_sum and saying.words in text[start : saying.end]:
+        bare = without_sum(saying.words, saying.verb)
+        before = text[start : text.index(saying.words, start)] + bare
     before = _without_noun(before, saying, environment)
     found = bool(_FOUND.search(saying.verb))
     verb = "is" if found else saying.verb.strip("(（ ")
@@ -177,7 +184,9 @@ def _is_computed(saying: Saying, chain: Chain | None) -> bool:
         return False
     if saying.name is not None and saying.by is None and "=" in saying.name.text:
         return True
-    node = chain.links[0].node
+    node, *others = (link.node for link in chain.links)
+    if len(others) > 1 and saying.name is None:
+        return True
     words = saying.noun
     telling = isinstance(node, Derivative) or words in {"loss", "cost", "损失", "误差", "代价"}
     telling |= isinstance(node, Symbol) and node.base in LOSSES

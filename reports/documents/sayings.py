@@ -34,6 +34,7 @@ class Saying(Part):
         noun: the words that name it, "" where a formula does.
         verb: the words that join both.
         after: where the sentence goes on.
+        words: all words before the verb, up to a formula.
     """
 
     begin: int
@@ -42,6 +43,7 @@ class Saying(Part):
     noun: str
     verb: str
     after: int
+    words: str = ""
 
 
 _ADVERB = (
@@ -171,7 +173,7 @@ def _saying(
         return None
     begin = offset + noun.start("noun") + place(noun["noun"])
     begin += len(hidden[begin:]) - len(hidden[begin:].lstrip())
-    return Saying(*where, said, begin, None, None, phrase(noun["noun"]), verb, rest)
+    return Saying(*where, said, begin, None, None, phrase(noun["noun"]), verb, rest, noun["noun"])
 
 
 def _is_listed(hidden: str, at: int, formulas: Mapping[int, Formula]) -> bool:
