@@ -9,6 +9,7 @@ from pathlib import Path
 
 from reports.documents import layers
 from reports.documents.arithmetic import Judged, judge
+from reports.documents.cells import cell_claims
 from reports.documents.claims import Audited, Claim, Coverage
 from reports.documents.code import code_claims
 from reports.documents.columns import column_claims
@@ -174,8 +175,15 @@ class _Reader:
     def _tables(self, source: Source) -> None:
         """Judges the columns of tables, whose headings may use all that the text defines."""
         claims = [*column_claims(source, self._environment, self._conventions)]
-        self.claims += claims
-        self._checked += len(claims)
+        claims += cell_claims(source, self._environment, self._conventions)
+        decided = [claim for claim in claims if claim.verdict != "not checked"]
+        self._unchecked += [
+            (claim.place, claim.formula, claim.explanation)
+            for claim in claims
+            if claim.verdict == "not checked"
+        ]
+        self.claims += decided
+        self._checked += len(decided)
         self._statements += len(claims)
 
     def _code(self) -> None:
