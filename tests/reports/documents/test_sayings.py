@@ -105,3 +105,13 @@ def test_nor_in_chinese(words: str) -> None:
 )
 def test_what_is_left_open_is_said(words: str) -> None:
     assert audit_text(LOSS + words).lacks
+
+
+@pytest.mark.parametrize(
+    "words", ["Let $x$ be $4$. Then $y = {}$.", "设 $x$ 为 $4$。则 $y = {}$。"]
+)
+def test_what_is_given_anew_in_words_is_put_in(words: str) -> None:
+    before = "$y = a x + b$, $a = 1$, $b = 2$, $x = 3$: $y = 5$.\n\n"
+    right, wrong = (audit_text(before + words.format(value)) for value in ("6", "7"))
+    assert not right.flagged and not right.lacks
+    assert not wrong.flagged and wrong.lacks
