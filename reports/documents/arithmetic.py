@@ -17,7 +17,7 @@ from reports.documents.places import quoted
 from reports.documents.readings import ELEMENTWISE, PLAIN
 from reports.documents.repair import explain
 from reports.documents.source import Source
-from reports.documents.stance import OPENED, Stance, is_asked, opened
+from reports.documents.stance import OPENED, WHOLLY, Stance, is_asked, opened
 from reports.documents.substitution import changed_constants
 from reports.documents.tree import (
     Call,
@@ -81,7 +81,7 @@ def judge(
         for pair in found
         for each in opened(
             pair_claims(pair, chain, environment, source),
-            said if said == "denied" or side(pair.left) == "symbolic" else "open",
+            said if said in WHOLLY or side(pair.left) == "symbolic" else "open",
         )
     ]
     claims += _constants(chain, environment, source, found)

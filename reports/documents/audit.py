@@ -9,6 +9,7 @@ from pathlib import Path
 
 from reports.documents import layers
 from reports.documents.arithmetic import Judged, judge
+from reports.documents.cells import cell_claims
 from reports.documents.claims import Audited, Claim, Coverage
 from reports.documents.code import code_claims
 from reports.documents.columns import column_claims
@@ -19,11 +20,16 @@ from reports.documents.environment import Environment, key_of
 from reports.documents.extract import Code, Formula, Heading, Part, Prose, Unterminated, extract
 from reports.documents.figures import array_claims, figure_claims
 from reports.documents.identities import again_claims, identity_claims
-from reports.documents.links import is_update
+from reports.documents.labels import Label, labels, read_label
+from reports.documents.links import is_update, side
+from reports.documents.measures import needs_conversion
 from reports.documents.named import named_claims
+from reports.documents.nouns import learn
 from reports.documents.places import quoted
 from reports.documents.readings import PLAIN
 from reports.documents.repair import attempt
+from reports.documents.said import attitude, chain_of, end_of_paragraph, gives_another, missing
+from reports.documents.sayings import Saying, sayings
 from reports.documents.settings import (
     activations,
     begins_item,
@@ -41,7 +47,7 @@ from reports.documents.settings import (
 from reports.documents.slopes import constant_claims, slope_claims
 from reports.documents.source import Place, Source, read
 from reports.documents.spoken import spoken_derivative
-from reports.documents.stance import is_conditional, opened, stance
+from reports.documents.stance import WHOLLY, Stance, is_conditional, opened, stance
 from reports.documents.statements import statements, with_variances
 from reports.documents.targets import of_several_names, spelled_out
 from reports.documents.tokens_read import entries_of
@@ -56,6 +62,7 @@ from reports.documents.tree import (
     literal,
     walk,
 )
+from reports.documents.units import behind, in_bits
 from reports.documents.update_rules import correction_claims, rule_claims
 
 
@@ -125,6 +132,7 @@ class _Reader:
         self._unchecked: list[tuple[Place, str, str]] = []
         self._pending: list[_Pending] = []
         self._recent: list[tuple[Formula, list[Chain]]] = []
+        self._moved = 0
         self._text = text
         self._environment.functions_named = function_names(text)
         self._environment.vectors = self._conventions.vectors
@@ -151,11 +159,14 @@ class _Reader:
         """Leaves out what stands beyond so many formulas that no document has them."""
         count = 0
         for index, (source, parts) in enumerate(self._parts):
-            kept = []
+            kept: list[Part] = []
             for part in parts:
                 count += isinstance(part, Formula)
                 if count <= MOST_FORMULAS:
                     kept.append(part)
+            if not source.code:
+                spoken = [*sayings(source.text, kept), *labels(source.text, kept)]
+                kept = sorted((*kept, *spoken), key=lambda p: (p.start, isinstance(p, Saying)))
             self._parts[index] = (source, kept)
         self._left_out = max(0, count - MOST_FORMULAS)
 
@@ -187,6 +198,7 @@ class _Reader:
     def read(self) -> None:
         """Reads all parts in order."""
         for source, parts in self._parts:
+            self._moved = 0
             read_tables(source, parts, self._environment, self._conventions)
             for part in parts:
                 self._part(part, source)
@@ -199,8 +211,15 @@ class _Reader:
     def _tables(self, source: Source) -> None:
         """Judges the columns of tables, whose headings may use all that the text defines."""
         claims = [*column_claims(source, self._environment, self._conventions)]
-        self.claims += claims
-        self._checked += len(claims)
+        claims += cell_claims(source, self._environment, self._conventions)
+        decided = [claim for claim in claims if claim.verdict != "not checked"]
+        self._unchecked += [
+            (claim.place, claim.formula, claim.explanation)
+            for claim in claims
+            if claim.verdict == "not checked"
+        ]
+        self.claims += decided
+        self._checked += len(decided)
         self._statements += len(claims)
 
     def _code(self) -> None:
@@ -229,6 +248,11 @@ class _Reader:
                 self._formula(part, source)
             case Unterminated():
                 self.claims.append(_unterminated(part, source))
+            case Saying():
+                self._saying(part, source)
+            case Label():
+                place = source.place(part.start)
+                read_label(part, self._text, self._environment, self._conventions, place)
             case Prose():
                 if begins_item(part.text):
                     self._again()
@@ -256,7 +280,14 @@ class _Reader:
         spoken = None if part.display else spoken_derivative(source, self._recent)
         if spoken is not None and self._environment.explains:
             self._statement(spoken, part, source)
-        for chain in chains:
+        atoms, _ = behind(source.text, part.end)
+        if chains and atoms:
+            last = chains[-1]
+            chains = [*chains[:-1], replace(last, measures=last.measures | atoms)]
+        if chains and chains[0].links:
+            before = source.text[max(0, part.start - 100) : part.start].rstrip("$*(\\` ")
+            learn("" if part.display else before, chains[0].links[0].node, self._environment)
+        for chain in map(in_bits, chains):
             for each in spelled_out(chain, self._environment, said):
                 self._statement(each, part, source)
 
@@ -286,11 +317,18 @@ class _Reader:
             self._count(Judged(gives=True), chain, part, source)
             self._environment.forget(first.name)
             return
+        self._count(self._safely(chain, part, source), chain, part, source)
+
+    def _safely(
+        self, chain: Chain, part: Formula, source: Source, spoken: Stance | None = None
+    ) -> Judged:
+        """Returns the verdicts on a statement; one that fails here does not lose the others."""
         try:
-            judged = self._judged(chain, part, source)
+            return self._judged(chain, part, source, spoken)
         except RecursionError:
-            judged = Judged(reason="its definitions are nested too deep")
-        self._count(judged, chain, part, source)
+            return Judged(reason="its definitions are nested too deep")
+        except (ArithmeticError, LookupError, TypeError, ValueError) as problem:
+            return Judged(reason=f"an error of this program: {type(problem).__name__}: {problem}")
 
     def _again(self) -> None:
         """Judges what could not be checked in this section with all that the section says."""
@@ -305,10 +343,7 @@ class _Reader:
             start, end = (each.source.place(at) for at in each.chain.span)
             self._environment = own.without(start, end)
             self._environment.at = start
-            try:
-                judged = self._judged(each.chain, each.part, each.source)
-            except RecursionError:
-                continue
+            judged = self._safely(each.chain, each.part, each.source)
             derived = all(c.kind in {"derivative", "identity"} for c in judged.claims)
             if judged.claims and derived and not judged.reason:
                 self._unchecked.remove(each.row)
@@ -327,10 +362,50 @@ class _Reader:
                 found[node.key] = own.definitions[node.key][-1]
         return found
 
-    def _judged(self, chain: Chain, part: Formula, source: Source) -> Judged:
-        """Returns the verdicts of arithmetic, and of derivatives where arithmetic is right."""
+    def _saying(self, part: Saying, source: Source) -> None:
+        """Judges a value that words give a name, as a statement of both."""
+        environment = self._environment
+        environment.at = source.place(part.begin)
+        chain = chain_of(part, environment, self._conventions)
+        how = attitude(part, chain, source.text, environment)
+        if chain is None:
+            if gives_another(part, environment, self._conventions):
+                self._moved = end_of_paragraph(source.text, part.end)
+            if reason := missing(part, source.text):
+                self._statements += 1
+                words = " ".join(source.text[part.begin : part.end].split())
+                self._unchecked.append((environment.at, words, reason))
+            return
+        self._statements += 1
+        formula = Formula(part.begin, part.end, part.text, display=False)
+        computed = key_of(chain.links[0].node) in environment.definitions
+        judged = self._safely(chain, formula, source, how)
+        if computed and not judged.claims:
+            self._moved = end_of_paragraph(source.text, part.end)
+        self._count(judged, chain, formula, source, waits=False)
+
+    def _judged(
+        self, chain: Chain, part: Formula, source: Source, spoken: Stance | None = None
+    ) -> Judged:
+        """Returns the verdicts of arithmetic, and of derivatives where arithmetic is right.
+
+        Args:
+            chain: the statement.
+            part: where it stands.
+            source: the text in which it stands.
+            spoken: what its sentence says of it, where words join its name and its value.
+        """
         said = _said_before(source, part)
-        how = stance(source.text, part.start, part.end)
+        how = spoken or stance(source.text, part.start, part.end)
+        if spoken == "given" and side(chain.links[0]) != "symbolic":
+            how = "loose"
+        rests_on_names = any(side(link) == "symbolic" for link in chain.links[1:])
+        if spoken in {"open", "given"} and rests_on_names:
+            how = "loose"
+        if how == "found" and part.start < self._moved and not part.display:
+            how = "open"
+        if needs_conversion(chain, self._environment):
+            how = "units"
         if not self._environment.explains:
             return judge(chain, self._environment, source)
         derived = list(slope_claims(chain, self._environment, source))
@@ -347,7 +422,8 @@ class _Reader:
         derived += rule_claims(chain, self._environment, source, said)
         derived += correction_claims(chain, self._environment, source)
         derived += array_claims(chain, self._environment, source)
-        derived = [*opened(derived, how if how == "denied" else "open")]
+        doubt = "loose" if spoken and how in {"open", "given"} else how
+        derived = [*opened(derived, doubt if doubt in WHOLLY else "open")]
         before = self._environment.snapshot()
         inline = not part.display and len(chain.links) == 2
         judged = judge(chain, self._environment, source, inline=inline, said=how)
@@ -356,7 +432,7 @@ class _Reader:
             self._correct(chain, wrong)
             return replace(judged, claims=wrong)
         if not (constant or any(claim.verdict == "inherited" for claim in judged.claims)):
-            derived += opened(figure_claims(chain, before, source, said, bar=judged.bar), how)
+            derived += opened(figure_claims(chain, before, source, said, bar=judged.bar), doubt)
         wrong = tuple(claim for claim in derived if claim.flagged)
         if wrong:
             self._correct(chain, wrong)
@@ -386,12 +462,15 @@ class _Reader:
         formula = any(c.kind != "arithmetic" or c.verdict == "shape" for c in wrong)
         self._environment.correct(chain, trees[0] if trees else None, value, formula=formula)
 
-    def _count(self, judged: Judged, chain: Chain, part: Formula, source: Source) -> None:
+    def _count(
+        self, judged: Judged, chain: Chain, part: Formula, source: Source, *, waits: bool = True
+    ) -> None:
         self.claims += judged.claims
         if judged.reason:
             row = source.place(chain.span[0]), quoted(source, chain), judged.reason
             self._unchecked.append(row)
-            waits = _WAITS.search(judged.reason) and not (chain.unread or is_update(chain))
+            waits = waits and not (chain.unread or is_update(chain))
+            waits = waits and bool(_WAITS.search(judged.reason))
             if waits and len(self._pending) < MOST_PENDING:
                 self._pending.append(_Pending(chain, part, source, row, self._meant(chain)))
         elif judged.claims:

@@ -53,7 +53,7 @@ def definition_claims(
     again = node.key in environment.entries and node.key in environment.definitions
     if again and _is_repeated(node, last, environment):
         return
-    links = [_guarded(definition, environment) for definition in definitions]
+    links = [guarded(definition, environment) for definition in definitions]
     results = [pair for link in links if (pair := compare(link, last, environment)) is not None]
     agreed = [pair for pair in results if pair.agreement != "no"]
     if results and not agreed:
@@ -71,12 +71,12 @@ def definition_claims(
     slipped = [_slip(pair, environment) for pair in results]
     if said not in OPENED and all(slipped) and _is_close(definitions, environment):
         near, results = True, [pair for pair in slipped if pair is not None]
-    certain = all(pair.certain and _is_off(pair) for pair in results)
+    certain = all(pair.certain and is_off(pair) for pair in results)
     right = [with_right_values(pair, environment) for pair in results]
     claim = _by_definition(right[-1], definitions[-1], chain, environment, source)
     if near and certain and not (open_to_doubt and _may_be_rounded(results)):
         yield claim
-    elif open_to_doubt and _is_off(results[-1]):
+    elif open_to_doubt and is_off(results[-1]):
         words = OPENED.get(said, "nothing says whether it is found or given anew")
         words += "; its definition gives another value"
         yield replace(claim, verdict="not checked", explanation=words)
@@ -140,7 +140,7 @@ def _by_corrected(
         if definition.right is None:
             continue
         right = replace(definition, tree=definition.right)
-        pair = compare(_guarded(right, environment), last, environment)
+        pair = compare(guarded(right, environment), last, environment)
         if pair is not None and pair.agreement == "no":
             pair = with_corrections(pair, environment)
         if pair is not None and pair.agreement != "no":
@@ -155,7 +155,7 @@ MOST_STEPS = 4
 """Through so many definitions a value is followed."""
 
 
-def _guarded(definition: Definition, environment: Environment) -> Link:
+def guarded(definition: Definition, environment: Environment) -> Link:
     """Returns a definition with those of names without a value put in.
 
     An ε without a value only keeps from dividing by 0: it is put to 0.
@@ -179,7 +179,8 @@ OPEN_BARS = 3.0
 """A value is off its definition beyond this: rounded values were put in that are not shown."""
 
 
-def _is_off(pair: Pair) -> bool:
+def is_off(pair: Pair) -> bool:
+    """Whether a value differs by more than rounded values on the way explain."""
     shown_value, computed = display.stated(pair.right.node), pair.computed
     if computed is None or not values.same_shape(computed, shown_value.value):
         return False

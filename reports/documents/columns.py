@@ -15,7 +15,8 @@ from reports.documents.claims import Claim, Correction
 from reports.documents.conventions import Conventions
 from reports.documents.environment import Environment, key_of
 from reports.documents.evaluate import evaluate
-from reports.documents.settings import one_side, tables
+from reports.documents.nouns import phrase, resolve
+from reports.documents.settings import bare_cell, one_side, tables
 from reports.documents.source import Source
 from reports.documents.statements import statements
 from reports.documents.tree import Node, Symbol, literal, names
@@ -26,6 +27,9 @@ FEWEST_RIGHT, SHARE_RIGHT = 2, 2 / 3
 
 MOST_ROWS = 200
 """Longer tables are data."""
+
+LONGEST_NAME = 30
+"""Longer headings are no name."""
 
 _FORMULA = re.compile(r"\$([^$]+)\$|\\\(((?:[^\\]|\\[^)])+)\\\)")
 _TOTAL = re.compile(r"(?i)^[*$_ ]*(?:sum|total|\\sum|Σ|合计|总和|总计|求和|和)[*$_ :：]*$")
@@ -89,17 +93,21 @@ def _computed(
     rows: Sequence[Row], environment: Environment, shared: Conventions
 ) -> Iterator[list[_Cell]]:
     """Yields the cells of each column that is computed from others."""
-    headings = [_heading(cell, shared) for cell in rows[0][1]]
+    headings = [_heading(cell, shared, environment) for cell in rows[0][1]]
     columns = {name.key for name, _ in headings if name is not None}
     if len(columns) < sum(name is not None for name, _ in headings):
         return  # two columns of one name
+    headings = [(n, _defined(n, columns, environment) if t is None else t) for n, t in headings]
     if all(tree is None for _, tree in headings):
         return
     held = [_stated_row(cells, headings, shared) for _, cells in rows[1:]]
     right: list[dict[str, Quantity]] = [{} for _ in held]
     for at, (name, tree) in enumerate(headings):
         used = set() if tree is None else {key_of(n) for n in names(tree)}
-        if tree is None or not used <= columns - ({name.key} if name is not None else set()):
+        own = {name.key} if name is not None else set()
+        if tree is None or used & own or not used & columns:
+            continue
+        if not all(key in columns or _constant(key, environment) is not None for key in used):
             continue
         words = f"it is computed from its row as {rows[0][1][at].strip()}"
         found = []
@@ -117,9 +125,30 @@ def _computed(
         yield found
 
 
-def _heading(cell: str, shared: Conventions) -> tuple[Symbol | None, Node | None]:
+def _defined(name: Symbol | None, columns: set[str], environment: Environment) -> Node | None:
+    """Returns the one definition of a column's name, where it is one of other columns."""
+    found = environment.definitions.get(name.key, []) if name is not None else []
+    if len(found) != 1 or found[0].wrong:
+        return None
+    return found[0].tree if any(key_of(n) in columns for n in names(found[0].tree)) else None
+
+
+def _constant(key: str | None, environment: Environment) -> Quantity | None:
+    """Returns the value of a name that has no column, where it has one alone."""
+    found = environment.entries.get(key or "", [])
+    shapes = {repr(entry.value.value.tolist()) for entry in found}
+    return found[0].value if len(shapes) == 1 else None
+
+
+def _heading(
+    cell: str, shared: Conventions, environment: Environment
+) -> tuple[Symbol | None, Node | None]:
     """Returns the name of a column, and the formula by which it is computed."""
     written = _FORMULA.findall(cell)
+    if not written and len(cell) < LONGEST_NAME:
+        node = one_side(cell, shared) if len(cell.strip("* ")) == 1 else None
+        node = node or resolve(phrase(cell.strip("* ")), environment)
+        return (node, None) if isinstance(node, Symbol) else (None, None)
     if len(written) != 1 or len(cell) > 200:
         return None, None
     chains = statements(written[0][0] or written[0][1], 0, shared)
@@ -151,13 +180,19 @@ def _stated_row(
 
 
 def _number(cells: Sequence[str], at: int, shared: Conventions) -> display.Stated | None:
-    node = one_side(cells[at], shared) if at < len(cells) else None
+    node = one_side(bare_cell(cells[at]), shared) if at < len(cells) else None
     return display.stated(node) if node is not None and literal(node) else None
 
 
 def _value(tree: Node, known: Mapping[str, Quantity], environment: Environment) -> Quantity | None:
     context = environment.context()
-    context.look = lambda node: known.get(key_of(node) or "")
+
+    def look(node: Node) -> Quantity | None:
+        key = key_of(node)
+        held = known.get(key or "")
+        return _constant(key, environment) if held is None else held
+
+    context.look = look
     try:
         return evaluate(tree, context)
     except (NotEvaluable, ShapeClash, Undefined):

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reports.documents.differentials import declared
+from reports.documents.units import names_like_units
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class Conventions:
         vectors: the small letters that are set in bold, or with an arrow.
         called: the losses of which the document says what they depend on, as J(w).
         applied: the letters that it uses for functions, each with the names of its argument.
+        named: what looks like a unit and is a name of the document.
         compounds: the names that δ or Δ makes another one of, as δ h_t for ∂L/∂h_t.
         distributions: letters that are functions of a distribution: Φ(x), φ(x).
     """
@@ -28,6 +30,7 @@ class Conventions:
     called: frozenset[str] = frozenset()
     applied: Mapping[str, frozenset[str]] = field(default_factory=dict)
     distributions: Mapping[str, str] = field(default_factory=dict)
+    named: frozenset[str] = frozenset()
 
 
 _LAYERED = ("W", "w", "b", "a", "z", "A", "Z", "h", "delta", "net", "out", "o")
@@ -119,4 +122,5 @@ def conventions(formulas: Sequence[str], text: str) -> Conventions:
     called = frozenset(m[1].lstrip("\\") for formula in formulas for m in _CALLED.finditer(formula))
     compounds = _compounds(formulas, text)
     applied, distributions = _applied(formulas), _distributions(formulas, text)
-    return Conventions(indexed, macros, compounds, vectors, called, applied, distributions)
+    named = names_like_units(formulas)
+    return Conventions(indexed, macros, compounds, vectors, called, applied, distributions, named)

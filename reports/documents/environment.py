@@ -147,6 +147,8 @@ class Environment:
     point: tuple[Node, ...] = ()
     believes: bool = False
     speaks_of_matrices: bool = False
+    measured: dict[str, frozenset[str]] = field(default_factory=dict)
+    nouns: dict[str, dict[str, Node]] = field(default_factory=dict)
 
     def enter(self, level: int, heading: str) -> None:
         """Begins a section under a heading: those of its level and below end."""

@@ -9,7 +9,7 @@ import numpy as np
 from reports.documents import display, values
 from reports.documents.environment import Environment
 from reports.documents.evaluate import Context, evaluate
-from reports.documents.meant import meanings, summed
+from reports.documents.meant import meanings, summed, unscaled
 from reports.documents.readings import BENIGN, PLAIN, ROUNDED, Reading
 from reports.documents.stance import Stance
 from reports.documents.tree import (
@@ -285,6 +285,11 @@ def compare(left: Link, right: Link, environment: Environment) -> Pair | None:
     found = _compared(left, right, environment)
     if found is None or found.agreement != "no":
         return found
+    plain = unscaled(right.node)
+    if plain is not right.node:
+        hundredfold = _compared(left, replace(right, node=plain), environment)
+        if hundredfold is not None and hundredfold.agreement != "no":
+            return replace(hundredfold, right=right)
     total, other = (replace(link, node=summed(link.node)) for link in (left, right))
     if total.node is left.node and other.node is right.node:
         return found

@@ -62,3 +62,12 @@ def summed(node: Node) -> Node:
         first, *others = node.rows[0]
         return reduce(lambda total, term: Sum(node.span, total, term, 1), others, first)
     return rebuilt(node, summed)
+
+
+def unscaled(node: Node) -> Node:
+    """Returns a stated value in percent as the number that is written before the sign."""
+    if isinstance(node, Number) and node.text.endswith("%"):
+        text = node.text.removesuffix("%")
+        unit = node.unit * 100 if "." in text else 0.0
+        return replace(node, text=text, value=node.value * 100, unit=unit)
+    return rebuilt(node, unscaled)

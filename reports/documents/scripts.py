@@ -17,7 +17,7 @@ from reports.documents.notation import (
 )
 from reports.documents.readings import ELEMENTWISE
 from reports.documents.tokens import NotRead, Token
-from reports.documents.tokens_read import flat
+from reports.documents.tokens_read import flat, percent
 from reports.documents.tree import (
     BigSum,
     Call,
@@ -68,8 +68,7 @@ class Scripts(Conditions):
                 self._unwrap()
             elif self._is("%"):
                 self._take()
-                hundred = Number(self._span(start), "100", 100.0, 0.0, 3)
-                node = Divide(self._span(start), node, hundred)
+                node = percent(self._span(start), node)
             elif self._is("!"):
                 raise NotRead("a factorial is not understood", self._next.span)
             else:

@@ -13,13 +13,15 @@ from reports.documents.indices import LETTERS, instance, letters
 from reports.documents.source import Source
 from reports.documents.statements import statements
 from reports.documents.tree import Chain, Node, Symbol, literal
+from reports.documents.units import behind
 from reports.documents.values import Quantity
 
 ROLE_WORDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "target",
         re.compile(
-            r"(?i)(target|label|ground truth|true value|真实|实际|标签|目标|期望)[^$]{0,18}$"
+            r"(?i)(target|label|one-?hot|独热|ground truth|true value"
+            r"|真实|实际|标签|目标|期望)[^$]{0,18}$"
         ),
     ),
     ("input", re.compile(r"(?i)(input|输入)[^$]{0,18}$")),
@@ -190,8 +192,8 @@ def read_tables(
 ) -> None:
     """Binds the givens of pipe tables: a name beside its value, or names above their values."""
     for rows in tables(source.text):
-        for offset, name, value in _named_cells(rows):
-            symbol, number = one_side(name, shared), one_side(value, shared)
+        for offset, name, value in named_cells(rows):
+            symbol, number = one_side(name, shared), one_side(bare_cell(value), shared)
             if isinstance(symbol, Symbol) and number is not None and literal(number):
                 key = key_of(symbol)
                 if key is not None:
@@ -221,7 +223,21 @@ def tables(text: str) -> Iterator[list[tuple[int, list[str]]]]:
         offset += len(line) + 1
 
 
-def _named_cells(rows: list[tuple[int, list[str]]]) -> Iterator[tuple[int, str, str]]:
+_MARKS = re.compile(r"[✓✔✗✘☑]|:white_check_mark:")
+
+
+def bare_cell(cell: str) -> str:
+    """Returns a cell without marks that say that it was checked, and without the unit behind it."""
+    bare = _MARKS.sub("", cell).strip()
+    number = re.match(r"\**\$?-?[\d.]+\$?", bare)
+    if number is None:
+        return bare
+    atoms, end = behind(bare, number.end())
+    return number[0] if atoms and end == len(bare.rstrip("*")) else bare
+
+
+def named_cells(rows: list[tuple[int, list[str]]]) -> Iterator[tuple[int, str, str]]:
+    """Yields the cells that hold a name, with the place of their row and the cell of its value."""
     width = len(rows[0][1])
     if len(rows) == 2 and width > 2 and all(len(cells) == width for _, cells in rows):
         yield from ((rows[1][0], *pair) for pair in zip(rows[0][1], rows[1][1], strict=True))

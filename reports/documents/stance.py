@@ -7,19 +7,25 @@ from typing import Literal
 
 from reports.documents.claims import Claim
 
-Stance = Literal["found", "given", "changed", "denied", "open"]
+Stance = Literal["found", "given", "changed", "denied", "units", "loose", "open"]
 """
 - found: the words only join the value to what stands before it ("so we get").
 - given: it is given anew ("let", "suppose").
 - changed: something else is changed first ("doubling x gives").
 - denied: it does not hold, or not as it stands ("a common mistake", "ignoring the factor").
+- units: the units beside the values differ, and are not converted.
+- loose: words give it, and nothing else is said that is known.
 - open: nothing is said that is known.
 """
 
 OPENED = {
     "changed": "the words beside it change something first",
     "denied": "the words beside it say that it does not hold as it stands",
+    "units": "the units beside its values differ, and are not converted",
+    "loose": "nothing says whether it is found or given anew",
 }
+WHOLLY: frozenset[Stance] = frozenset(("denied", "units", "loose"))
+"""What is said of all sides of a statement, also of those of numbers alone."""
 
 _FOUND = re.compile(
     r"(?i)\b(?:so|then|hence|thus|therefore|consequently|result\w*|gives?|giving|gets?|obtain\w*"
@@ -145,6 +151,7 @@ _DENIED_AFTER = re.compile(
     r"|\s*[$\\)\]]*\s*(?:这|的|是|并)?\s*(?:条件|假设|说法|结论|情况)?\s*是?(?:不成立|不对|错|并不|不可能|不正确|不会)"
 )
 _END = re.compile(r"[.!?;](?=\s|\Z)|:(?=\s)|[。！？；]|：(?!\Z)")
+_WHOLE = re.compile(r"[.!?;](?=\s|\Z)|[。！？；]")
 _OPENING = re.compile(r"\s*(?:\$\$|\\\[|\\begin\{\w+\*?\})\s*\Z")
 _PARAGRAPH = re.compile(r"\n[ \t>]*\n|\n[ \t>]*(?:[-*+]|\d+\.|#+|\\item)\s")
 _FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$]*\$|\\\(.*?\\\)|\\\[.*?\\\]", re.DOTALL)
@@ -175,9 +182,9 @@ def stance(text: str, at: int, end: int | None = None) -> Stance:
     >>> stance("So $d = 6$ is false", 3, 9)
     'denied'
     """
-    paragraph, sentence = _sentences(text, at)
+    paragraph, sentence, whole = _sentences(text, at)
     behind = "" if end is None else _behind(text, end)
-    if _DENIED.search(sentence) or _LEFT_OUT.search(f"{sentence} . {behind}"):
+    if _DENIED.search(whole) or _LEFT_OUT.search(f"{sentence} . {behind}"):
         return "denied"
     if _INTRODUCED.search(paragraph) or _ELSEWHERE.search(sentence) or _CHOICE.search(paragraph):
         return "denied"
@@ -235,10 +242,26 @@ _CASE = re.compile(
 """What says that a formula is one case of several."""
 
 
-def _sentences(text: str, at: int) -> tuple[str, str]:
+def joins(words: str) -> bool:
+    """Whether words only join: they say nothing of another value.
+
+    >>> joins("So the loss of the network"), joins("For sample B")
+    (True, False)
+    """
+    bare = _FORMULA.sub(" ", words)
+    return not _WORD.search(_JOINING.sub(" ", bare))
+
+
+def is_plain(words: str) -> bool:
+    """Whether nothing in words gives, changes or denies anything."""
+    return not any(p.search(words) for p in (_GIVEN, _CHANGED, _DENIED, _LEFT_OUT))
+
+
+def _sentences(text: str, at: int) -> tuple[str, str, str]:
     """Returns the words before a place, formulas as $ or, if statements, $=.
 
-    They are those of its paragraph with the last sentence of the one before, and of its sentence.
+    They are those of its paragraph with the last sentence of the one before, of its sentence back
+    to a colon, and of all of its sentence.
     """
     before = text[max(0, at - FARTHEST) : at]
     display = _OPENING.search(before)
@@ -246,8 +269,10 @@ def _sentences(text: str, at: int) -> tuple[str, str]:
     paragraphs = [_BLANKS.sub(" ", _FORMULA.sub(_marked, p)) for p in _PARAGRAPH.split(before)]
     earlier = [s for p in paragraphs[:-1] for s in _END.split(p) if s.strip()]
     sentences = _END.split(paragraphs[-1])
-    words = " . ".join((*earlier[-1:], *sentences)), sentences[-1]
-    return words[0].replace("*", ""), words[1].replace("*", "")
+    whole = _WHOLE.split(paragraphs[-1])[-1]
+    words = " . ".join((*earlier[-1:], *sentences)), sentences[-1], whole
+    paragraph, sentence, whole = (part.replace("*", "") for part in words)
+    return paragraph, sentence, whole
 
 
 def _behind(text: str, end: int) -> str:

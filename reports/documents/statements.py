@@ -25,6 +25,7 @@ from reports.documents.tree import (
     rebuilt,
     walk,
 )
+from reports.documents.units import without_units
 
 DEEPEST = 80
 
@@ -38,6 +39,7 @@ def statements(text: str, offset: int = 0, conventions: Conventions | None = Non
     conventions = conventions or Conventions()
     try:
         tokens = braces(expanded(tokenize(text, offset), conventions.macros))
+        tokens = without_units(tokens, conventions.named)
         breaks = line_breaks(tokens, text, offset)
         parts = list(joined(split(tokens, breaks)))
     except NotRead as problem:
@@ -142,7 +144,8 @@ def _chain(part: Part, text: str, offset: int, conventions: Conventions) -> Chai
             continue
         links.append(Link(node, relation, text[span[0] - offset : span[1] - offset]))
     whole = _whole(tokens, text, offset) if tokens else None
-    return Chain(tuple(links), tuple(unread), part.words, part.enumerates, whole)
+    measures = frozenset(atom for token in tokens for atom in token.measure.split())
+    return Chain(tuple(links), tuple(unread), part.words, part.enumerates, whole, measures)
 
 
 _SIZES = re.compile(r"\\(?:left|[bB]igg?l?|middle)\s*$")

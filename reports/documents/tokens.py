@@ -21,11 +21,15 @@ class NotRead(Exception):
 
 @dataclass(frozen=True)
 class Token:
-    """One token: `text` is a command without its backslash, a number, or one character."""
+    """One token: `text` is a command without its backslash, a number, or one character.
+
+    A number's `measure` is the units that stood behind it.
+    """
 
     type: Type
     text: str
     span: Span
+    measure: str = ""
 
 
 UNICODE = {

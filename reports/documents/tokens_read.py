@@ -8,6 +8,7 @@ from reports.documents.tokens import NotRead, Token
 from reports.documents.tree import (
     Array,
     Call,
+    Divide,
     Negative,
     Node,
     Number,
@@ -39,6 +40,14 @@ def number_of(token: Token) -> Number:
     return Number(token.span, token.text, value, unit, digits)
 
 
+def percent(span: Span, node: Node) -> Node:
+    """Returns a hundredth of what stands before a percent sign; of a number one number."""
+    if isinstance(node, Number):
+        unit = (node.unit or 1.0) / 100
+        return Number(span, f"{node.text}%", node.value / 100, unit, node.digits)
+    return Divide(span, node, Number(span, "100", 100.0, 0.0, 3))
+
+
 def product_of(span: Span, left: Node, right: Node, kind: Product) -> Node:
     """Returns a product; 1.5 × 10⁻³ becomes one number."""
     scale = _power_of_ten(right)
@@ -48,7 +57,8 @@ def product_of(span: Span, left: Node, right: Node, kind: Product) -> Node:
             number = product_of((start, span[1]), left.right, right, kind)
             return Times(span, left.left, number, left.kind)
     inner = left.body if isinstance(left, Negative) else left
-    if kind in {"dot", "cross"} and isinstance(inner, Number) and scale is not None:
+    plain = isinstance(inner, Number) and not inner.text.endswith("%")
+    if kind in {"dot", "cross"} and plain and isinstance(inner, Number) and scale is not None:
         factor = 10.0**scale
         unit = (inner.unit or 1.0) * factor
         value = (

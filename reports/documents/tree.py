@@ -242,6 +242,7 @@ class Chain:
         words: text that stands beside it in the formula.
         enumerates: whether it is one of several values in a row, as in j = 1, 2, …, m.
         whole: where all of it stands, brackets that are no part of a side included.
+        measures: the units behind its numbers.
     """
 
     links: tuple[Link, ...]
@@ -249,6 +250,7 @@ class Chain:
     words: str = ""
     enumerates: bool = False
     whole: Span | None = None
+    measures: frozenset[str] = frozenset()
 
     @property
     def span(self) -> Span:
