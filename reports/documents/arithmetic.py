@@ -1,5 +1,6 @@
 """The verdict on one chain of numbers."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -127,6 +128,9 @@ def _only_gives(chain: Chain, environment: Environment, said: Stance) -> bool:
     node, first = subject(chain), chain.links[0].node
     if len(chain.links) != 2 or isinstance(node, Derivative):
         return False
+    if isinstance(node, Symbol) and _is_gradient(node) and said != "given":
+        link = chain.links[1]
+        return literal(link.node) or isinstance(link.node, Derivative)
     if isinstance(node, Symbol):
         near = any(environment.is_near(d) for d in environment.definitions.get(node.key, ()))
         return said == "given" or not near or not literal(chain.links[1].node)
@@ -136,6 +140,14 @@ def _only_gives(chain: Chain, environment: Environment, said: Stance) -> bool:
     return all(isinstance(a, Symbol) for a in first.arguments) and not (
         known and literal(chain.links[1].node)
     )
+
+
+_GRADIENT = re.compile(r"delta(?: .*)?|d[A-Z]|grad.*")
+
+
+def _is_gradient(node: Symbol) -> bool:
+    """Whether a name says that it is a gradient, as δ, dW and δh do."""
+    return bool(_GRADIENT.fullmatch(node.base))
 
 
 def _is_given_gradient(chain: Chain, environment: Environment) -> bool:
@@ -149,6 +161,9 @@ def _is_given_gradient(chain: Chain, environment: Environment) -> bool:
 def _missing(chain: Chain, environment: Environment) -> str:
     if chain.unread:
         return f"not read: {chain.unread[0].reason}"
+    node = subject(chain)
+    if isinstance(node, Symbol) and _is_gradient(node) and side(chain.links[1]) == "symbolic":
+        return f"{shown(node)} is a gradient by its name, and nothing says of what"
     for link in chain.links[1:]:
         for context in environment.contexts(link.node):
             try:
@@ -156,7 +171,6 @@ def _missing(chain: Chain, environment: Environment) -> str:
             except (NotEvaluable, Undefined, ShapeClash) as reason:
                 return str(reason)
             break
-    node = subject(chain)
     for definition in environment.definitions.get(node.key, ()) if isinstance(node, Symbol) else ():
         try:
             evaluate(definition.tree, environment.context())

@@ -15,6 +15,7 @@ from reports.documents.code import code_claims
 from reports.documents.columns import column_claims
 from reports.documents.conventions import Conventions, conventions
 from reports.documents.derivatives import derivative_claims
+from reports.documents.descents import descent_claims, writes_gradient_out
 from reports.documents.differentials import with_differentials
 from reports.documents.environment import Environment, key_of
 from reports.documents.extract import Code, Formula, Heading, Part, Prose, Unterminated, extract
@@ -26,6 +27,7 @@ from reports.documents.measures import needs_conversion
 from reports.documents.named import named_claims
 from reports.documents.nouns import learn
 from reports.documents.places import quoted
+from reports.documents.plain import plain_formulas
 from reports.documents.readings import PLAIN
 from reports.documents.repair import attempt
 from reports.documents.said import attitude, chain_of, end_of_paragraph, gives_another, missing
@@ -114,7 +116,7 @@ class _Reader:
     """Goes through a document once, in order."""
 
     def __init__(self, sources: tuple[Source, ...]) -> None:
-        self._parts = [(source, extract(source)) for source in sources]
+        self._parts = [(source, _parts(source)) for source in sources]
         self._read_formulas()
         formulas = [p.text for _, parts in self._parts for p in parts if isinstance(p, Formula)]
         text = "\n".join(source.text for source in sources)
@@ -420,6 +422,7 @@ class _Reader:
         derived += layers.layer_claims(chain, self._layers, source)
         derived += layers.definition_clash(chain, source)
         derived += rule_claims(chain, self._environment, source, said)
+        derived += descent_claims(chain, self._environment, source, said)
         derived += correction_claims(chain, self._environment, source)
         derived += array_claims(chain, self._environment, source)
         doubt = "loose" if spoken and how in {"open", "given"} else how
@@ -437,6 +440,8 @@ class _Reader:
         if wrong:
             self._correct(chain, wrong)
             return Judged(wrong)
+        if judged.gives and not derived and writes_gradient_out(chain):
+            return Judged(reason="no loss above says whether it goes down its gradient")
         if judged.claims or not derived:
             return judged
         last = derived[-1]
@@ -499,6 +504,13 @@ _AT = re.compile(r"(?i)(?:\bat(?: the point)?|\bpoint|在点?|点|处) ?\$$")
 
 _SCALE = re.compile(r"\$?\s*(?:(?:thousand|million|billion|trillion|[KMB])\b|[万亿千]|百万)")
 """Words after a formula that belong to its last number."""
+
+
+def _parts(source: Source) -> list[Part]:
+    """Returns the parts of a text, formulas in its plain words among them."""
+    parts = extract(source)
+    parts += plain_formulas(source, parts)
+    return sorted(parts, key=lambda part: (part.start, isinstance(part, Formula)))
 
 
 def _said_before(source: Source, part: Formula) -> str:

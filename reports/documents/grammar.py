@@ -184,7 +184,7 @@ class Parser(Brackets, Scripts):
         if self._depth > DEEPEST:
             raise NotRead(f"it is nested more than {DEEPEST} deep", self._next.span)
         start = self._next.span[0]
-        node = self._scripts(self._primary(), start)
+        node = self._slashed(start) or self._scripts(self._primary(), start)
         if isinstance(node, Derivative):
             node = self._taken_at(node, start)
         self._depth -= 1
@@ -349,6 +349,44 @@ class Parser(Brackets, Scripts):
         for name in reversed(by):
             of = Derivative(self._span(start), of, name)
         return of
+
+    def _slashed(self, start: int) -> Node | None:
+        """Takes dL/dw, ∂²f/∂x∂y or d/dx f(x), written with a slash; None where none stands here."""
+        at, rest = self._at, self._tokens[self._at :]
+        if not is_partial(rest):
+            return None
+        try:
+            order, after = raised(rest)
+            self._at += after
+            of = None if self._is("/") else self._factor()
+            if not self._is("/") or not is_partial(self._tokens[self._at + 1 :]):
+                raise NotRead("no derivative")
+            self._take()
+            by = self._wrt()
+        except NotRead:
+            self._at = at
+            return None
+        if order != len(by):
+            self._at = at
+            return None
+        if of is None:
+            of = called_with(self._tight_term(), by[-1])
+        for name in reversed(by):
+            of = Derivative(self._span(start), of, name)
+        return of
+
+    def _wrt(self) -> list[Node]:
+        """Takes ∂x ∂y², the names by which a derivative with a slash is taken."""
+        by: list[Node] = []
+        while taken := differential(self._tokens[self._at :]):
+            self._at += taken
+            node, times = self._factor(), 1
+            if isinstance(node, Power) and isinstance(node.exponent, Number):
+                node, times = node.base, int(node.exponent.value)
+            if not isinstance(node, Symbol) or times > 4:
+                raise NotRead("a derivative by more than a name", node.span)
+            by += [node] * times
+        return by
 
     def _partial(self, start: int) -> Node:
         body = self._factor()

@@ -13,7 +13,7 @@ from reports.documents.sayings import Saying
 from reports.documents.stance import Stance, is_plain, joins, stance
 from reports.documents.statements import statements
 from reports.documents.sums import summed_up, without_sum
-from reports.documents.tree import Chain, Derivative, Link, Node, Symbol, literal
+from reports.documents.tree import Chain, Derivative, Link, Node, Symbol, literal, names
 from reports.documents.units import behind
 
 _BLANK_LINE = re.compile(r"\n[ \t>]*\n")
@@ -79,7 +79,7 @@ def _named(saying: Saying, environment: Environment, shared: Conventions) -> tup
     if len(chains) != 1 or chains[0].unread or not chains[0].links:
         return ()
     first, last = chains[0].links[0], chains[0].links[-1]
-    if literal(last.node):
+    if literal(last.node) or not any(True for _ in names(first.node)):
         return ()
     if first is last:
         return (first,)
