@@ -49,7 +49,14 @@ from reports.documents.settings import (
 from reports.documents.slopes import constant_claims, slope_claims
 from reports.documents.source import Place, Source, read
 from reports.documents.spoken import spoken_derivative
-from reports.documents.stance import WHOLLY, Stance, is_conditional, opened, stance
+from reports.documents.stance import (
+    WHOLLY,
+    Stance,
+    is_conditional,
+    is_of_another_convention,
+    opened,
+    stance,
+)
 from reports.documents.statements import statements, with_variances
 from reports.documents.targets import of_several_names, spelled_out
 from reports.documents.tokens_read import entries_of
@@ -319,6 +326,10 @@ class _Reader:
             self._count(Judged(gives=True), chain, part, source)
             self._environment.forget(first.name)
             return
+        defines = isinstance(first, (Call, Symbol)) and len(chain.links) == 2
+        if defines and is_of_another_convention(source.text, part.start):
+            self._count(Judged(gives=True), chain, part, source)
+            return
         self._count(self._safely(chain, part, source), chain, part, source)
 
     def _safely(
@@ -430,6 +441,8 @@ class _Reader:
         before = self._environment.snapshot()
         inline = not part.display and len(chain.links) == 2
         judged = judge(chain, self._environment, source, inline=inline, said=how)
+        if spoken and any(claim.verdict == "shape" for claim in judged.claims):
+            return Judged(reason="words give it a value of another shape")
         if any(claim.flagged for claim in judged.claims):
             wrong = (*judged.claims, *(claim for claim in derived if claim.flagged))
             self._correct(chain, wrong)

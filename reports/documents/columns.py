@@ -6,7 +6,6 @@ of them come out: the heading is then read as it is meant, and the other cells a
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,11 +14,11 @@ from reports.documents.claims import Claim, Correction
 from reports.documents.conventions import Conventions
 from reports.documents.environment import Environment, key_of
 from reports.documents.evaluate import evaluate
-from reports.documents.nouns import phrase, resolve
-from reports.documents.settings import bare_cell, one_side, tables
+from reports.documents.recursions import recursions
+from reports.documents.settings import tables
 from reports.documents.source import Source
-from reports.documents.statements import statements
-from reports.documents.tree import Node, Symbol, literal, names
+from reports.documents.table_cells import Cell, Row, heading, number
+from reports.documents.tree import Node, Symbol, names
 from reports.documents.values import NotEvaluable, Quantity, ShapeClash, Undefined
 
 FEWEST_RIGHT, SHARE_RIGHT = 2, 2 / 3
@@ -28,32 +27,7 @@ FEWEST_RIGHT, SHARE_RIGHT = 2, 2 / 3
 MOST_ROWS = 200
 """Longer tables are data."""
 
-LONGEST_NAME = 30
-"""Longer headings are no name."""
-
-_FORMULA = re.compile(r"\$([^$]+)\$|\\\(((?:[^\\]|\\[^)])+)\\\)")
 _TOTAL = re.compile(r"(?i)^[*$_ ]*(?:sum|total|\\sum|Σ|合计|总和|总计|求和|和)[*$_ :：]*$")
-
-Row = tuple[int, list[str]]
-
-
-@dataclass(frozen=True, eq=False)
-class _Cell:
-    """A cell with the value that it should have.
-
-    Attributes:
-        offset: where its row begins in the text.
-        shown: what it states.
-        right: what comes out.
-        agrees: whether this is what it states.
-        words: how it is computed.
-    """
-
-    offset: int
-    shown: display.Stated
-    right: Quantity
-    agrees: bool
-    words: str
 
 
 def column_claims(source: Source, environment: Environment, shared: Conventions) -> Iterator[Claim]:
@@ -62,11 +36,20 @@ def column_claims(source: Source, environment: Environment, shared: Conventions)
         return
     for rows in tables(source.text):
         if FEWEST_RIGHT < len(rows) <= MOST_ROWS:
-            for cells in (*_computed(rows, environment, shared), *_totals(rows, shared)):
-                yield from _verdicts(cells, source)
+            line = source.place(rows[0][0]).line
+            seen = set[int]()
+            for cells in (
+                *_computed(rows, environment, shared, line),
+                *recursions(rows, environment, shared),
+                *_totals(rows, shared),
+            ):
+                for claim in _verdicts(cells, source):
+                    if claim.verdict == "ok" or claim.place.line not in seen:
+                        yield claim
+                    seen |= {claim.place.line} if claim.verdict != "ok" else set()
 
 
-def _verdicts(cells: Sequence[_Cell], source: Source) -> Iterator[Claim]:
+def _verdicts(cells: Sequence[Cell], source: Source) -> Iterator[Claim]:
     telling = [cell for cell in cells if not cell.agrees or np.any(cell.right.value)]
     right = sum(cell.agrees for cell in telling)
     if right < FEWEST_RIGHT or right < SHARE_RIGHT * len(telling):
@@ -90,16 +73,19 @@ def _verdicts(cells: Sequence[_Cell], source: Source) -> Iterator[Claim]:
 
 
 def _computed(
-    rows: Sequence[Row], environment: Environment, shared: Conventions
-) -> Iterator[list[_Cell]]:
+    rows: Sequence[Row], environment: Environment, shared: Conventions, line: int
+) -> Iterator[list[Cell]]:
     """Yields the cells of each column that is computed from others."""
-    headings = [_heading(cell, shared, environment) for cell in rows[0][1]]
+    headings = [heading(cell, shared, environment) for cell in rows[0][1]]
     columns = {name.key for name, _ in headings if name is not None}
     if len(columns) < sum(name is not None for name, _ in headings):
         return  # two columns of one name
-    headings = [(n, _defined(n, columns, environment) if t is None else t) for n, t in headings]
+    headings = [
+        (n, _defined(n, columns, environment, line) if t is None else t) for n, t in headings
+    ]
     if all(tree is None for _, tree in headings):
         return
+    rows = _without_summary(rows)
     held = [_stated_row(cells, headings, shared) for _, cells in rows[1:]]
     right: list[dict[str, Quantity]] = [{} for _ in held]
     for at, (name, tree) in enumerate(headings):
@@ -111,26 +97,41 @@ def _computed(
             continue
         words = f"it is computed from its row as {rows[0][1][at].strip()}"
         found = []
-        for number, ((offset, cells), known) in enumerate(zip(rows[1:], held, strict=True)):
-            shown = _number(cells, at, shared)
-            options = [_value(tree, k, environment) for k in ({**known, **right[number]}, known)]
+        for row, ((offset, cells), known) in enumerate(zip(rows[1:], held, strict=True)):
+            shown = number(cells, at, shared)
+            options = [_value(tree, k, environment) for k in ({**known, **right[row]}, known)]
             computed = [q for q in options if q is not None and not q.shape]
             if shown is None or not computed:
                 continue
             agreed = [q for q in computed if display.agreement(q, shown) != "no"]
             best = (agreed or computed)[0]
-            found.append(_Cell(offset, shown, best, bool(agreed), words))
+            found.append(Cell(offset, shown, best, bool(agreed), words))
             if name is not None and not agreed:
-                right[number][name.key] = best
+                right[row][name.key] = best
         yield found
 
 
-def _defined(name: Symbol | None, columns: set[str], environment: Environment) -> Node | None:
-    """Returns the one definition of a column's name, where it is one of other columns."""
-    found = environment.definitions.get(name.key, []) if name is not None else []
-    if len(found) != 1 or found[0].wrong:
+_LABEL = re.compile(r"[A-Za-z]{3,}|[\u4e00-\u9fff]")
+
+
+def _without_summary(rows: Sequence[Row]) -> Sequence[Row]:
+    """Returns a table without last rows that begin with a word where the others have none."""
+    if len(rows) < 3 or not rows[1][1] or _LABEL.search(rows[1][1][0]):
+        return rows
+    while len(rows) > 2 and rows[-1][1] and _LABEL.search(rows[-1][1][0]):
+        rows = rows[:-1]
+    return rows
+
+
+def _defined(
+    name: Symbol | None, columns: set[str], environment: Environment, line: int
+) -> Node | None:
+    """Returns the last definition of a column's name above it, where it is one of other columns."""
+    known = environment.definitions.get(name.key, []) if name is not None else []
+    found = [d for d in known if d.place.line <= line and not d.wrong] or known[:1]
+    if not found or found[-1].wrong:
         return None
-    return found[0].tree if any(key_of(n) in columns for n in names(found[0].tree)) else None
+    return found[-1].tree if any(key_of(n) in columns for n in names(found[-1].tree)) else None
 
 
 def _constant(key: str | None, environment: Environment) -> Quantity | None:
@@ -138,29 +139,6 @@ def _constant(key: str | None, environment: Environment) -> Quantity | None:
     found = environment.entries.get(key or "", [])
     shapes = {repr(entry.value.value.tolist()) for entry in found}
     return found[0].value if len(shapes) == 1 else None
-
-
-def _heading(
-    cell: str, shared: Conventions, environment: Environment
-) -> tuple[Symbol | None, Node | None]:
-    """Returns the name of a column, and the formula by which it is computed."""
-    written = _FORMULA.findall(cell)
-    if not written and len(cell) < LONGEST_NAME:
-        node = one_side(cell, shared) if len(cell.strip("* ")) == 1 else None
-        node = node or resolve(phrase(cell.strip("* ")), environment)
-        return (node, None) if isinstance(node, Symbol) else (None, None)
-    if len(written) != 1 or len(cell) > 200:
-        return None, None
-    chains = statements(written[0][0] or written[0][1], 0, shared)
-    if len(chains) != 1 or chains[0].unread:
-        return None, None
-    sides = [link.node for link in chains[0].links]
-    first = sides[0] if sides else None
-    if len(sides) == 1 and not isinstance(first, Symbol):
-        return None, first
-    if not isinstance(first, Symbol) or any(link.relation != "=" for link in chains[0].links[1:]):
-        return None, None
-    return first, sides[1] if len(sides) == 2 else None
 
 
 def _stated_row(
@@ -171,17 +149,12 @@ def _stated_row(
     """Returns the values of a row by name; what is computed, or has many digits, was rounded."""
     known = {}
     for at, (name, tree) in enumerate(headings):
-        shown = _number(cells, at, shared) if name is not None else None
+        shown = number(cells, at, shared) if name is not None else None
         if name is None or shown is None:
             continue
         rounded = tree is not None or shown.digits.max() >= display.FEWEST_DIGITS
         known[name.key] = Quantity(shown.value.value, 0.5 * shown.unit * rounded)
     return known
-
-
-def _number(cells: Sequence[str], at: int, shared: Conventions) -> display.Stated | None:
-    node = one_side(bare_cell(cells[at]), shared) if at < len(cells) else None
-    return display.stated(node) if node is not None and literal(node) else None
 
 
 def _value(tree: Node, known: Mapping[str, Quantity], environment: Environment) -> Quantity | None:
@@ -202,15 +175,15 @@ def _value(tree: Node, known: Mapping[str, Quantity], environment: Environment) 
 # ---------------------------------------------------------------- sums below
 
 
-def _totals(rows: Sequence[Row], shared: Conventions) -> Iterator[list[_Cell]]:
+def _totals(rows: Sequence[Row], shared: Conventions) -> Iterator[list[Cell]]:
     """Yields the cells of a last row of sums; an empty cell above counts nothing."""
     offset, cells = rows[-1]
     if not cells or not _TOTAL.match(cells[0]) or len(rows) < 3:
         return
     found = []
     for at in range(1, len(cells)):
-        shown = _number(cells, at, shared)
-        above = [_number(row, at, shared) for _, row in rows[1:-1] if at < len(row) and row[at]]
+        shown = number(cells, at, shared)
+        above = [number(row, at, shared) for _, row in rows[1:-1] if at < len(row) and row[at]]
         parts = [part for part in above if part is not None]
         if shown is None or len(parts) < len(above) or not parts:
             continue
@@ -220,5 +193,5 @@ def _totals(rows: Sequence[Row], shared: Conventions) -> Iterator[list[_Cell]]:
         bar = sum(0.5 * float(part.unit) * (part.digits.max() > 2) for part in parts)
         right = values.quantity(total, np.asarray(bar))
         agrees = display.agreement(right, shown) != "no"
-        found.append(_Cell(offset, shown, right, agrees, f"it is the sum of column {at + 1}"))
+        found.append(Cell(offset, shown, right, agrees, f"it is the sum of column {at + 1}"))
     yield found

@@ -78,6 +78,10 @@ def _whole_units(value: Numbers) -> Numbers:
     return np.where(value == 0, 1.0, tens[np.maximum(divides.sum(axis=1) - 1, 0)])
 
 
+FEWEST_WHOLE = 100
+"""From here on a number without decimals may be a rounded one."""
+
+
 def agreement(computed: Quantity, shown: Stated, *, approximate: bool = False) -> Agreement:
     """Returns whether a value agrees with what is stated, at the digits that are shown."""
     if not values.same_shape(computed, shown.value):
@@ -95,6 +99,8 @@ def agreement(computed: Quantity, shown: Stated, *, approximate: bool = False) -
     enough = shown.digits.reshape(-1) >= FEWEST_DIGITS
     off = np.abs(entries - value)
     soft = (off <= bar + (0.5 + SOFT_UNITS) * unit) & enough
+    whole = (unit == 0) & (value == np.round(value)) & (np.abs(value) >= FEWEST_WHOLE)
+    soft |= whole & (off < 0.5)
     if approximate:
         soft |= off <= bar + unit
     return "digits" if (good | soft).all() else "no"

@@ -287,6 +287,13 @@ class Environment:
         others = [e for e in found if e.provenance != "updated"]
         return [*others[::-1], *updated[::-1]][:MOST_VERSIONS]
 
+    def is_defined_anew(self, name: Symbol) -> bool:
+        """Whether a formula for a name follows its given value, which is then another one's."""
+        found, known = self.definitions.get(name.key), self.entries.get(name.key)
+        if not found or not known or known[-1].provenance != "given":
+            return False
+        return known[-1].section < found[-1].section
+
     def wrong_in(self, tree: Node) -> list[Entry]:
         """Returns the values on which a tree rests that were found wrong; of z_k those of all k."""
         own = [found[0] for name in names(tree) if (found := self.versions(name))]

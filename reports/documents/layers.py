@@ -38,6 +38,7 @@ from reports.documents.source import Source
 from reports.documents.tree import (
     Call,
     Chain,
+    Condition,
     Derivative,
     Link,
     Node,
@@ -179,6 +180,8 @@ def layer_claims(chain: Chain, allowed: Conventions, source: Source) -> Iterator
         return
     if any(_runs_on(link.node) for link in chain.links[1:]):
         return
+    if any(isinstance(n, Condition) for link in chain.links for n in walk(link.node)):
+        return  # the slope of a rectifier, which the networks here do not have
     for link in chain.links[1:]:
         if not any(isinstance(n, Symbol) and place_of(n) is not None for n in walk(link.node)):
             continue

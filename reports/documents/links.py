@@ -469,6 +469,8 @@ def certainly_known(node: Node, environment: Environment) -> bool:
         return False
     for name in names(node):
         versions = environment.versions(name)
+        if isinstance(name, Symbol) and environment.is_defined_anew(name):
+            return False
         if not all(environment.same_run(v) and environment.is_near(v) for v in versions):
             return False
         if len({repr(v.value.value.tolist()) for v in versions}) > 1:

@@ -46,23 +46,24 @@ def plain_formulas(source: Source, parts: Sequence[Part]) -> Iterator[Formula]:
     for line in parts:
         if not isinstance(line, Prose) or line.text.lstrip(" >\t").startswith(("|", "#")):
             continue
-        at = line.start
-        while match := _START.search(source.text, at, line.end):
-            if not _BEFORE.search(source.text[line.start : match.start()]):
-                at = match.end()
+        words, at = line.text, 0  # in it, code is blank
+        while match := _START.search(words, at):
+            start, at = match.start(), match.end()
+            if not _BEFORE.search(words[:start]):
                 continue
-            end = _end(source.text, match.start(), line.end)
-            found = source.text[match.start() : end]
-            at = max(match.end(), end)
-            if any(taken[match.start() : end]) or not _is_formula(found):
+            end = _end(words, start)
+            found = words[start:end]
+            at = max(at, end)
+            if any(taken[line.start + start : line.start + end]) or not _is_formula(found):
                 continue
-            yield Formula(match.start(), end, _with_subscripts(found), display=False)
+            span = line.start + start, line.start + end
+            yield Formula(*span, _with_subscripts(found), display=False)
 
 
-def _end(text: str, start: int, stop: int) -> int:
+def _end(text: str, start: int) -> int:
     """Returns where a formula ends: before the first thing that is no part of one."""
     at, end, depth = start, start, 0
-    stop = min(stop, start + LONGEST)
+    stop = min(len(text), start + LONGEST)
     while at < stop and (match := _TOKEN.match(text, at, stop)):
         name = match["name"]
         if name and not _is_name(name):

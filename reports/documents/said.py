@@ -13,7 +13,17 @@ from reports.documents.sayings import Saying
 from reports.documents.stance import Stance, is_plain, joins, stance
 from reports.documents.statements import statements
 from reports.documents.sums import summed_up, without_sum
-from reports.documents.tree import Chain, Derivative, Link, Node, Symbol, literal, names
+from reports.documents.tree import (
+    Array,
+    Chain,
+    Derivative,
+    Link,
+    Node,
+    Symbol,
+    literal,
+    names,
+    walk,
+)
 from reports.documents.units import behind
 
 _BLANK_LINE = re.compile(r"\n[ \t>]*\n")
@@ -79,7 +89,8 @@ def _named(saying: Saying, environment: Environment, shared: Conventions) -> tup
     if len(chains) != 1 or chains[0].unread or not chains[0].links:
         return ()
     first, last = chains[0].links[0], chains[0].links[-1]
-    if literal(last.node) or not any(True for _ in names(first.node)):
+    is_set = not names(first.node) and any(isinstance(n, Array) for n in walk(first.node))
+    if literal(last.node) or is_set:
         return ()
     if first is last:
         return (first,)

@@ -132,7 +132,8 @@ class Scripts(Conditions):
             inside = "".join(t.text for t in self._tokens[at : self._at] if t.type != "open")
             return self._scripts(replace(node, base=f"E{inside}", span=span), start)
         if any(isinstance(a, (Sum, Negative, Number, Divide)) for a in arguments):
-            if len(arguments) == 1 and node.base not in self._conventions.called:
+            plain = len(arguments) == 1 and node.base not in {*self._conventions.called, "ell"}
+            if plain:
                 self._at = at
                 return node  # a product
             return Call(span, node.key, arguments)

@@ -94,7 +94,8 @@ _DENIED = re.compile(
     r"|is false|untrue|never|told (?:me|us)|supposedly|myth|rumou?r"
     r"|not (?:true|the case|hold|met)|contrary|tempting|naive\w*"
     r"|(?:may|might|could|would) (?:think|guess|expect|believe))(?!\w)"
-    r"|\b(?:students? (?:writes?|wrote|claims?)|original(?:ly)? (?:wrote|had)|isn't"
+    r"|\b(?:students? (?:(?:often|sometimes|usually|will|may) )?"
+    r"(?:writes?|wrote|claims?|computes?|say|get|think)|original(?:ly)? (?:wrote|had)|isn't"
     r"|true or false|common error|contradiction|errat(?:a|um)|for [\"“”]"
     r"|do(?:es)? not (?:have|hold)|not true that)(?!\w)"
     r"|错误(?!率)|误以为|误认|误写|并非|不成立|不对|不正确|有同学|误区|错解|原文|勘误|更正|判断题"
@@ -220,6 +221,22 @@ def is_asked(text: str, at: int, end: int) -> bool:
     False
     """
     return bool(_ASKED.search(_sentences(text, at)[1]) or _ASKED.search(_behind(text, end)))
+
+
+_ANOTHER = re.compile(
+    r"(?i)(?:an?other|alternative|different|other) (?:common )?"
+    r"(?:convention|definition|form|version)"
+    r"|另一(?:种)?(?:约定|定义|形式|写法)|其他(?:约定|定义|写法)"
+)
+
+
+def is_of_another_convention(text: str, at: int) -> bool:
+    """Whether the words before a formula say that others define it so, and not the document.
+
+    >>> is_of_another_convention("若采用另一约定 $h = z$", 8)
+    True
+    """
+    return bool(_ANOTHER.search(_sentences(text, at)[1]))
 
 
 def is_conditional(text: str, end: int) -> bool:
