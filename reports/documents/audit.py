@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -519,9 +519,29 @@ _SCALE = re.compile(r"\$?\s*(?:(?:thousand|million|billion|trillion|[KMB])\b|[ä¸
 """Words after a formula that belong to its last number."""
 
 
+def _joined(source: Source, parts: Sequence[Part]) -> Iterator[Part]:
+    """Yields the parts with $a$ = $b$ as one formula."""
+    before: Formula | None = None
+    for part in parts:
+        if isinstance(part, Formula) and not part.display and before is not None:
+            between = source.text[before.end : part.start]
+            if re.fullmatch(r"\$\s?=\s?\$", between):
+                whole = source.text[before.start : part.end].replace("$", " ")
+                before = Formula(before.start, part.end, whole, display=False)
+                continue
+        if isinstance(part, Formula) and not part.display:
+            if before is not None:
+                yield before
+            before = part
+            continue
+        yield part
+    if before is not None:
+        yield before
+
+
 def _parts(source: Source) -> list[Part]:
     """Returns the parts of a text, formulas in its plain words among them."""
-    parts = extract(source)
+    parts = [*_joined(source, extract(source))]
     parts += plain_formulas(source, parts)
     return sorted(parts, key=lambda part: (part.start, isinstance(part, Formula)))
 

@@ -13,7 +13,17 @@ from reports.documents.tokens_read import (
     trimmed,
     within_brackets,
 )
-from reports.documents.tree import Array, Cases, Condition, Negative, Node, Number
+from reports.documents.tree import Array, Call, Cases, Condition, Negative, Node, Number, Times
+
+STEPS = {"lfloor": "floor", "lceil": "ceil"}
+
+
+def _is_size(node: Node) -> bool:
+    """Whether brackets hold the sizes of an array, as [32 × 100] does."""
+    match node:
+        case Times(left=Number(unit=0), right=Number(unit=0), kind="cross"):
+            return True
+    return False
 
 
 class Brackets(Conditions):
@@ -39,6 +49,10 @@ class Brackets(Conditions):
         self._take()
         rows.append(tuple(row))
         span = self._span(start)
+        if opening in STEPS and len(rows) == 1 and len(row) == 1:
+            return Call(span, STEPS[opening], (row[0],))
+        if opening == "[" and len(rows) == 1 and len(row) == 1 and _is_size(row[0]):
+            raise NotRead("the sizes of arrays in brackets", span)
         if len(rows) == 1 and len(row) == 1:
             if opening == "[" and isinstance(row[0], Number):
                 return Array(span, (tuple(row),), flat=True)

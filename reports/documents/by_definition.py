@@ -47,7 +47,8 @@ def definition_claims(
         return
     if is_update(chain) or any(side(link) == "symbolic" for link in chain.links[1:]):
         return
-    definitions = environment.definitions_of(node)
+    known = environment.definitions_of(node)
+    definitions = [d for d in known if not environment.is_of_another_item(d)]
     if not literal(last.node) or not definitions:
         return
     again = node.key in environment.entries and node.key in environment.definitions

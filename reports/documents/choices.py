@@ -192,7 +192,9 @@ def _leads(trees: Mapping[str, Node], tree: Node, environment: Environment, key:
 
 
 def _meant(found: list[Definition], said: str) -> list[Definition]:
-    """Returns the losses of the form that the words before the claim name."""
+    """Returns the losses of the form that the words before the claim name, of its paragraph."""
+    own = said.rpartition("\n\n")[2]
+    said = own if own.strip() else said
     forms = {form for form, words in LOSS_WORDS.items() if any(w in said for w in words)}
     chosen = [d for d in found if loss_form(d.tree) in forms]
     return chosen if len(forms) == 1 and chosen else found

@@ -13,8 +13,9 @@ from reports.documents.claims import Claim
 from reports.documents.derivatives import derivative_claims
 from reports.documents.environment import Environment
 from reports.documents.links import is_update, side
+from reports.documents.places import quoted
 from reports.documents.source import Source
-from reports.documents.tree import Chain, Derivative, Link, Node, Number, Sum, Symbol, names
+from reports.documents.tree import Chain, Derivative, Link, Node, Number, Sum, Symbol, Times, names
 from reports.documents.update_rules import SETTINGS
 from reports.documents.writing import shown
 
@@ -33,6 +34,7 @@ def descent_claims(
         source: where it stands.
         said: the words just before it.
     """
+    yield from _upward(chain, source)
     step = _slope(chain)
     if step is None:
         return
@@ -47,6 +49,33 @@ def descent_claims(
         elif claim.flagged:
             words = f"it is no step along the derivative by {shown(target.wrt)} of a loss above"
             yield replace(claim, kind="update", verdict="not checked", explanation=words)
+
+
+_DESCENT = re.compile(r"(?i)gradient descent|\bsgd\b|steepest descent|梯度下降|最速下降")
+
+
+def _upward(chain: Chain, source: Source) -> Iterator[Claim]:
+    """Yields the verdict on w ← w + η ∇L in a text on gradient descent."""
+    if len(chain.links) != 2 or not _DESCENT.search(source.text) or _ASCENT.search(source.text):
+        return
+    name, new = chain.links[0].node, chain.links[1].node
+    match name, new:
+        case Symbol(base=base), Sum(
+            left=Symbol(base=other),
+            right=Times(left=Symbol() as rate, right=Derivative(of=Symbol() as loss)),
+            sign=1,
+        ) if base == other and rate.base in SETTINGS and loss.base in _LOSSES:
+            yield Claim(
+                place=source.place(new.span[0]),
+                formula=quoted(source, chain),
+                verdict="definition",
+                kind="update",
+                stated=" ".join(chain.links[1].text.split()),
+                explanation="the step goes up the gradient: the text speaks of descent",
+            )
+
+
+_LOSSES = frozenset(("L", "E", "loss", "cost", "C", "f"))
 
 
 def writes_gradient_out(chain: Chain) -> bool:

@@ -78,7 +78,7 @@ def _whole_units(value: Numbers) -> Numbers:
     return np.where(value == 0, 1.0, tens[np.maximum(divides.sum(axis=1) - 1, 0)])
 
 
-FEWEST_WHOLE = 100
+FEWEST_WHOLE = 10
 """From here on a number without decimals may be a rounded one."""
 
 
@@ -94,7 +94,8 @@ def agreement(computed: Quantity, shown: Stated, *, approximate: bool = False) -
     cut = np.abs(value) <= np.abs(entries) + bar + _tiny(computed)
     cut &= np.abs(entries) < np.abs(value) + unit * (1 - CUT) + bar
     cut &= (np.sign(entries) == np.sign(value)) | (value == 0)
-    if (good | (cut & (unit > 0))).all():
+    several = shown.digits.reshape(-1) > 1
+    if (good | (cut & (unit > 0) & several)).all():
         return "digits"
     enough = shown.digits.reshape(-1) >= FEWEST_DIGITS
     off = np.abs(entries - value)
@@ -102,7 +103,7 @@ def agreement(computed: Quantity, shown: Stated, *, approximate: bool = False) -
     whole = (unit == 0) & (value == np.round(value)) & (np.abs(value) >= FEWEST_WHOLE)
     soft |= whole & (off < 0.5)
     if approximate:
-        soft |= off <= bar + unit
+        soft |= several & (off <= bar + unit)
     return "digits" if (good | soft).all() else "no"
 
 

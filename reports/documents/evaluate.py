@@ -356,6 +356,8 @@ def _call(node: Call, context: Context) -> Quantity:
     if name in {"sum", "mean"}:
         total = quantity(np.sum(a.value), np.sum(a.bar))
         return total if name == "sum" else values.divide(total, quantity(max(a.value.size, 1)))
+    if name in {"floor", "ceil"}:
+        return values.stepped(a, np.floor if name == "floor" else np.ceil)
     if name in {"trace", "det"}:
         return values.trace(a) if name == "trace" else values.determinant(a)
     if name == "diag":
@@ -408,7 +410,8 @@ def _big_sum(node: BigSum, context: Context) -> Quantity:
             try:
                 term = evaluate(node.body, context)
             except NotEvaluable:
-                if node.high is None and total is not None:
+                ends = node.high is None and total is not None
+                if ends and _length(node, context) is None:
                     break  # the components that are known end here
                 raise
             total = term if total is None else values.add(total, term)

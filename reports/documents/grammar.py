@@ -443,6 +443,9 @@ class Parser(Brackets, Scripts):
     def _root(self, start: int) -> Node:
         if self._is("["):
             raise NotRead("a root other than the square root", self._span(start))
+        sign = self._tokens[self._at - 1].span
+        if sign[1] - sign[0] == 1 and self._next.type != "open":  # √25: no braces, a whole number
+            return Call(self._span(start), "sqrt", (self._primary(),))
         body = self._parsed(self._group())
         return Call(self._span(start), "sqrt", (body,))
 

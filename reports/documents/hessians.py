@@ -1,8 +1,10 @@
 """Arrays of derivatives: the Hessian H, the Jacobian J and ∂(x, y)/∂(r, θ), entry by entry."""
 
 import re
+import zlib
 
 from reports.documents.environment import Environment, key_of
+from reports.documents.evaluate import Context, evaluate
 from reports.documents.higher import conditions, is_value, parameters, taken, twice
 from reports.documents.tokens_read import entries_of
 from reports.documents.tree import (
@@ -17,6 +19,7 @@ from reports.documents.tree import (
     names,
     walk,
 )
+from reports.documents.values import NotEvaluable, Quantity, ShapeClash, Undefined, quantity
 
 _HESSIAN = re.compile(r"(?i)hessian|second[- ]order|curvature|海森|海塞|黑塞|二阶")
 _JACOBIAN = re.compile(r"(?i)jacobi|雅可比|雅各比")
@@ -36,7 +39,7 @@ def spoken_array(chain: Chain, environment: Environment, said: str) -> Node | No
     second = chain.links[1].node
     several = next((n for n in (node, second) if isinstance(n, Derivative)), None)
     if several is not None:
-        found = by_several(several, stated)
+        found = by_several(several, stated, environment)
         return None if found is several else found
     name = node.name if isinstance(node, Call) else node.base if isinstance(node, Symbol) else ""
     letter, _, of = name.partition("_")
@@ -49,7 +52,7 @@ def spoken_array(chain: Chain, environment: Environment, said: str) -> Node | No
         if found is not None and isinstance(node, Symbol) and literal(stated):
             return _everywhere(found, environment)
     elif letter in {"J", "D"} and _JACOBIAN.search(words):
-        found = _jacobian(of, stated, environment, node)
+        found = _jacobian(of, stated, environment)
     else:
         return None
     if found is None or not isinstance(node, Call):
@@ -73,15 +76,58 @@ def _everywhere(array: Array, environment: Environment) -> Array | None:
     return array
 
 
-def by_several(node: Derivative, stated: Array) -> Node:
+def by_several(node: Derivative, stated: Array, environment: Environment) -> Node:
     """Returns ∂(x, y)/∂(r, θ) as the array of all derivatives; as written where it is none."""
     tops, bottoms = entries_of(node.of), entries_of(node.wrt)
-    if not isinstance(node.of, Array) or not all(isinstance(b, Symbol) for b in bottoms):
+    by = tuple(b for b in bottoms if isinstance(b, Symbol))
+    if not isinstance(node.of, Array) or len(by) != len(bottoms):
         return node
-    if (len(stated.rows), len(stated.rows[0])) != (len(tops), len(bottoms)):
-        return node
-    rows = (tuple(Derivative(node.span, top, b) for b in bottoms) for top in tops)
-    return Array(node.span, tuple(rows))
+    found = _all_derivatives(tops, by, stated, environment)
+    return node if found is None else found
+
+
+def _all_derivatives(
+    parts: tuple[Node, ...], by: tuple[Symbol, ...], stated: Array, environment: Environment
+) -> Array | None:
+    """Returns the derivatives of several formulas, in the layout of what is stated.
+
+    A row is the gradient of a part, or a part's derivatives are a column: documents differ, and
+    where the shape does not tell, the layout is taken in which more of the entries are right.
+    """
+    span = stated.span
+    rows = tuple(tuple(Derivative(span, part, n) for n in by) for part in parts)
+    columns = tuple(zip(*rows, strict=True))
+    fitting = [r for r in (rows, columns) if _shape(r) == _shape(stated.rows)]
+    if not fitting:
+        return None
+    best = max(fitting, key=lambda table: _right(table, stated, environment))
+    return Array(span, best)
+
+
+def _shape(rows: tuple[tuple[Node, ...], ...]) -> tuple[int, int]:
+    return len(rows), len(rows[0])
+
+
+def _right(
+    rows: tuple[tuple[Derivative, ...], ...], stated: Array, environment: Environment
+) -> int:
+    """Returns how many of the derivatives are as stated."""
+    pairs = zip((d for row in rows for d in row), entries_of(stated), strict=True)
+    trees = ((taken(d.of, d.wrt, environment), other) for d, other in pairs)
+    return sum(tree is not None and _is_same(tree, other) for tree, other in trees)
+
+
+def _is_same(tree: Node, other: Node) -> bool:
+    """Whether two formulas of numbers have the same value, with a number for each name."""
+
+    def look(name: Node) -> Quantity | None:
+        return quantity(0.3 + zlib.crc32((key_of(name) or "").encode()) % 97 / 50)
+
+    try:
+        a, b = (float(evaluate(node, Context(look=look)).value) for node in (tree, other))
+    except (NotEvaluable, ShapeClash, Undefined, TypeError):
+        return False
+    return abs(a - b) <= 1e-9 * max(1.0, abs(a))
 
 
 def _first_function(node: Node) -> Node:
@@ -109,15 +155,13 @@ def _function(
     return latest, found[latest]
 
 
-def _jacobian(name: str, stated: Array, environment: Environment, node: Node) -> Array | None:
-    rows, columns = len(stated.rows), len(stated.rows[0])
+def _jacobian(name: str, stated: Array, environment: Environment) -> Array | None:
+    """Returns the derivatives of the latest function of several names that gives an array."""
     for key, own in reversed(environment.functions.items()):
-        tree = own.tree
-        if (name and key != name) or not isinstance(tree, Array) or len(own.parameters) < 2:
+        if (name and key != name) or not isinstance(own.tree, Array) or len(own.parameters) < 2:
             continue
-        parts = entries_of(tree)
         by = environment.arguments.get(key, ())
-        if len(parts) == rows and len(by) == columns:
-            table = (tuple(Derivative(node.span, part, n) for n in by) for part in parts)
-            return Array(node.span, tuple(table))
+        found = _all_derivatives(entries_of(own.tree), by, stated, environment)
+        if found is not None:
+            return found
     return None

@@ -78,7 +78,11 @@ def taken(of: Node, wrt: Node, environment: Environment) -> Node | None:
     """Returns the derivative of a name or formula of numbers, as a formula; None if it is none."""
     key = key_of(wrt)
     tree = None if key is None else formula_of(of, key, environment)
-    if tree is None or key is None or not any(key_of(part) == key for part in walk(tree)):
+    if tree is None or key is None:
+        return None
+    depends = any(key_of(part) == key for part in walk(tree))
+    named = {name.key for name in parameters(of, environment)}
+    if not depends and isinstance(of, Symbol) and key not in named:
         return None
     try:
         return derivative(tree, key, environment.formulas)

@@ -111,10 +111,10 @@ def again_claims(
     if not own or isinstance(own[-1].tree, Derivative) or _is_name(link.node):
         return
     before, now = own[-1].tree, link.node
-    if isinstance(node, Call) and environment.functions[node.name].parameters != tuple(
-        map(key_of, node.arguments)
-    ):
-        return
+    if isinstance(node, Call):
+        function = environment.functions.get(node.name)
+        if function is None or function.parameters != tuple(map(key_of, node.arguments)):
+            return
     numbers = _are_of_numbers(before, environment) and _are_of_numbers(now, environment)
     if not numbers or not _keys(now) <= _keys(before) or _is_nested(before) or _is_nested(now):
         return

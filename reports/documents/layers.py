@@ -62,6 +62,7 @@ class Conventions:
         output_delta: whether δ of the output is defined as ∂L/∂ŷ.
         bias_delta: whether δ is the gradient by a bias.
         last: the number of the output layer; 0 where layers are not numbered.
+        plain: the letters that also stand without a layer, as h for the hidden values.
     """
 
     allowed: tuple[Convention, ...]
@@ -69,6 +70,7 @@ class Conventions:
     output_delta: bool = False
     bias_delta: bool = False
     last: int = 0
+    plain: frozenset[str] = frozenset()
 
 
 def smooth(named: Sequence[str]) -> tuple[str, ...]:
@@ -100,7 +102,11 @@ def conventions(chains: Sequence[Chain], activations: Sequence[str]) -> Conventi
         allowed = kept or allowed
     output = any(_defines_output_delta(c) for c in chains)
     bias = any(_is_bias_rule(c) for c in chains)
-    return Conventions(allowed, bool(forward), output, bias, last)
+    subjects = (c.links[0].node for c in chains if len(c.links) > 1)
+    plain = frozenset(
+        n.base for n in subjects if isinstance(n, Symbol) and n.base == "h" and not (n.sub or n.sup)
+    )
+    return Conventions(allowed, bool(forward), output, bias, last, plain)
 
 
 def _is_forward(chain: Chain) -> bool:
@@ -180,8 +186,8 @@ def layer_claims(chain: Chain, allowed: Conventions, source: Source) -> Iterator
         return
     if any(_runs_on(link.node) for link in chain.links[1:]):
         return
-    if any(isinstance(n, Condition) for link in chain.links for n in walk(link.node)):
-        return  # the slope of a rectifier, which the networks here do not have
+    if any(_is_beyond(n, allowed) for link in chain.links for n in walk(link.node)):
+        return
     for link in chain.links[1:]:
         if not any(isinstance(n, Symbol) and place_of(n) is not None for n in walk(link.node)):
             continue
@@ -198,6 +204,24 @@ def layer_claims(chain: Chain, allowed: Conventions, source: Source) -> Iterator
             yield _row(chain, link, source, "ok", explanation=_said(right[0]))
         else:
             yield _wrong(chain, link, tuple(known), source, allowed.last)
+
+
+_SLOPES = frozenset(("sigma", "f", "g", "phi", "h", "sigmoid", "tanh", "theta", "S"))
+
+
+def _is_beyond(node: Node, allowed: Conventions) -> bool:
+    """Whether a part of a rule is of no network here: the mask of a rectifier, or a plain h."""
+    match node:
+        case Condition():
+            return True
+        case Call(name=name):
+            return name not in _SLOPES
+        case Symbol(base=base):
+            return base in allowed.plain or (place_of(node) is None and base in _MASKS)
+    return False
+
+
+_MASKS = frozenset(("ones", "I", "H", "m", "M", "D", "mask", "h"))
 
 
 def _holds_loosely(chain: Chain, link: Link, conventions: tuple[Convention, ...]) -> bool:

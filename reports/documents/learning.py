@@ -20,6 +20,7 @@ from reports.documents.repair import attempt
 from reports.documents.source import Source
 from reports.documents.substitution import learn_substitutions
 from reports.documents.tree import (
+    Array,
     Call,
     Chain,
     Link,
@@ -182,6 +183,11 @@ def _define(node: Node, chain: Chain, environment: Environment, source: Source) 
             definition = Definition(link.node, place, environment.section, chain.words)
             environment.definitions.setdefault(key, []).append(definition)
             _read_figures(key, link.node, environment)
+            if isinstance(node, Symbol) and len(node.listed) == 1:
+                (by,) = node.listed
+                if by.key in {n.key for n in walk(link.node) if isinstance(n, Symbol)}:
+                    own = Function((by.key,), link.node, environment.section)
+                    environment.functions[key] = own
             return
     if key not in environment.definitions:
         _read_figures(key, chain.links[1].node, environment)
@@ -209,10 +215,12 @@ def _square_of_nothing(chain: Chain, environment: Environment) -> None:
 def _define_function(chain: Chain, environment: Environment, source: Source) -> None:
     """Remembers f(x) = …: what f is of its arguments, and that f is computed so."""
     first = chain.links[0].node
-    if len(chain.links) < 2 or not isinstance(first, Call) or first.name in {"F", "P"}:
+    if len(chain.links) < 2 or not isinstance(first, Call):
         return
     parameters = tuple(a for a in first.arguments if isinstance(a, Symbol))
     tree = chain.links[1].node
+    if first.name in {"F", "P"} and not isinstance(tree, Array):
+        return
     if len(parameters) != len(first.arguments) or not any(True for _ in names(tree)):
         return
     if chain.links[1].relation == "≈" or first.name in ELEMENTWISE.keys() - LETTERS_OF_FUNCTIONS:

@@ -125,6 +125,8 @@ class Scripts(Conditions):
 
     def _loss(self, node: Symbol, start: int) -> Node:
         """Reads what a loss depends on, as in L(y, ŷ), or where it is taken, as in L(w + h)."""
+        if node.mark and not node.mark.strip("'"):
+            return self._called(node, node.base, start)
         at = self._at
         arguments = self._arguments()
         span = self._span(start)

@@ -119,6 +119,7 @@ _ITEM = re.compile(
     r"(?:[-+*]|\d{1,3}[.)])?[ *_({]*"
     r"(?:(?:problem|exercise|question|task|quiz|q|ex)[ .]{0,2}\(?\d{1,3}|\d{1,2}\.\d{1,2}[}]"
     r"|example[ .]{0,2}(?:\d{1,3}|[A-Z]\b)|example\}|answers?\b|answer key|参考答案|答案|例\*"
+    r"|(?:method|approach|variant|option) (?:\d|[A-Z]\b)|(?:方法|方案)[一二三四五\d]"
     r"|(?:练习题?|习题|例题?|示例|题目?|问题|第)[ ]?\(?(?:\d{1,3}|[一二三四五六七八九十]{1,3})"
     r"(?![ ]?[层步章节轮次个\d]))"
 )

@@ -97,7 +97,8 @@ def slope_claims(chain: Chain, environment: Environment, source: Source) -> Iter
     constants = set() if own is None else _names(own.tree) - set(own.parameters)
     for link in chain.links[at + 1 :]:
         strokes = any(isinstance(n, Call) and n.prime for n in walk(link.node))
-        if side(link) == "numeric" or strokes or isinstance(link.node, Symbol):
+        names_other = isinstance(link.node, Symbol) and link.node.key != argument.key
+        if side(link) == "numeric" or strokes or names_other:
             continue
         if not _names(link.node) <= {argument.key, "e", *constants}:
             continue

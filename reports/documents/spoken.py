@@ -11,18 +11,22 @@ from reports.documents.tree import Chain, Derivative, Link, Node, Symbol, walk
 BETWEEN = 80
 """So many characters at most stand between the formulas."""
 
+_GIVES = r"gives|yields|to (?:get|obtain)|we (?:obtain|get|have|find)"
 _KIND = r"(?:partial |first |ordinary )?(?:derivative|gradient|slope)"
 _IS = r"(?:is|equals|becomes|reads|comes out as|=|:)(?: simply| just| then| exactly| therefore)?"
 _BY = r"(?:with respect to|w\.?r\.?t\.?|by|in)"
-_BEFORE = re.compile(rf"(?i)\b{_KIND} of (?:the (?:function|loss|term) )?\Z|对\s*\Z")
+_BEFORE = re.compile(
+    rf"(?i)\b(?:{_KIND} of|differentiat(?:ing|e)|take the {_KIND} of) (?:the )?(?:\w+ ){{0,2}}\Z"
+    r"|对\s*\Z"
+)
 _AFTER = re.compile(
-    rf"(?i)\A,? ?(?:(?P<of>{_IS})|(?P<has>has (?:the |a |as )?{_KIND}|'s {_KIND} {_IS}"
+    rf"(?i)\A,? ?(?:(?P<of>{_IS}|{_GIVES})|(?P<has>has (?:the |a |as )?{_KIND}|'s {_KIND} {_IS}"
     rf"|differentiates to)|(?P<zh_of>求导(?:数)?(?:得到?|为|是|等于|[:：]))"
     r"|(?P<zh_has>的(?:一阶)?(?:导数|偏导数?|梯度)(?:就?[为是]|等于|[:：]))) ?\Z"
 )
 _NAMED = re.compile(rf"(?i)\A ?(?:{_BY}|对|关于) ?\Z")
 _NAMED_THEN = re.compile(
-    rf"(?i)\A ?(?:{_IS}|(?:的|求)(?:偏?导数?|梯度)(?:就?[为是]|等于|得到?|[:：])) ?\Z"
+    rf"(?i)\A,? ?(?:{_IS}|{_GIVES}|(?:的|求)(?:偏?导数?|梯度)(?:就?[为是]|等于|得到?|[:：])) ?\Z"
 )
 
 
@@ -99,4 +103,4 @@ def _variable(tree: Node) -> Symbol | None:
     found = {n.key: n for n in walk(tree) if isinstance(n, Symbol) and n.key not in {"e", "pi"}}
     if len(found) == 1:
         return next(iter(found.values()))
-    return found.get("x")
+    return next((found[key] for key in ("x", "w", "theta", "z") if key in found), None)

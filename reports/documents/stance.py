@@ -96,10 +96,26 @@ _DENIED = re.compile(
     r"|(?:may|might|could|would) (?:think|guess|expect|believe))(?!\w)"
     r"|\b(?:students? (?:(?:often|sometimes|usually|will|may) )?"
     r"(?:writes?|wrote|claims?|computes?|say|get|think)|original(?:ly)? (?:wrote|had)|isn't"
+    r"|tempted|misprint\w*|first attempt|(?:frequent|common) slips?|tend to (?:believe|think)"
+    r"|it would be nice|the intern|gpt|初学者|(?:很多|不少|许多)(?:同学|人)|常(?:算|写|误)成"
+    r"|注意不是"
     r"|true or false|common error|contradiction|errat(?:a|um)|for [\"“”]"
     r"|do(?:es)? not (?:have|hold)|not true that)(?!\w)"
     r"|错误(?!率)|误以为|误认|误写|并非|不成立|不对|不正确|有同学|误区|错解|原文|勘误|更正|判断题"
 )
+_HYPOTHETICAL = re.compile(
+    r"(?i)\b(?:if|suppose|when|assume) (?:\$ )?(?:the |that the |its )*(?:true )?"
+    r"(?:label|target|input|sample|class|activation|loss)"
+    r"|\bhad the\b|\binstead\b"
+    r"|\b(?:negative|positive|opposite|other) (?:class|sample|label|example)"
+    r"|\bunder the (?:squared|absolute|logistic|other|hinge)"
+    r"|\b(?:average|total|summed|accumulated) gradients?\b|平均梯度|总梯度|梯度之和"
+    r"|(?:如果|假如|倘若|若|当|换成?|改用)[^，。$]{0,6}(?:标签|目标|样本|输入|激活|损失)"
+    r"|[负正]类样本"
+    r"|(?:倘若|假如) ?\$"
+)
+"""What is said of another case, or of more than one sample."""
+
 _ELSEWHERE = re.compile(
     r"(?i)\b(?:half|single|double|low\w*|reduced)[ -]precision"
     r"|\b(?:fp|float|bf|int)(?:16|32|8|64)\b"
@@ -116,7 +132,8 @@ _CHOICE = re.compile(
 _DENIED_LATER = re.compile(
     r"(?i)\b(?:is|was|are|were) (?:of course |clearly |simply |just |also |plainly )?"
     r"(?:wrong|incorrect|false|a mistake|not (?:right|correct|true))\b"
-    r"|should (?:be|read|have been)|有误|是?错误?的|不成立"
+    r"|should (?:be|read|have been)|has been replaced|left (?:it )?out|❌|✗"
+    r"|正确的是|而是|有误|是?错误?的|不成立"
     r"|不对|对不对|对吗|正确吗|成立吗|应为|应改为|（错）|\(错\)|\bwhat(?: i|')s wrong|read [\"“”]"
     r"|(?:where|what)(?: i|')s the (?:mistake|error)|(?:find|spot) the (?:mistake|error)|→"
 )
@@ -193,7 +210,7 @@ def stance(text: str, at: int, end: int | None = None) -> Stance:
         return "denied"
     clause = _clause(sentence)
     found = bool(_FOUND.search(clause))
-    if _CHANGED.search(sentence):
+    if _CHANGED.search(sentence) or _HYPOTHETICAL.search(whole):
         return "changed"
     if _GIVEN.search(sentence):
         return "open" if found else "given"

@@ -37,6 +37,9 @@ def statements(text: str, offset: int = 0, conventions: Conventions | None = Non
     [3, 2]
     """
     conventions = conventions or Conventions()
+    if comma := _DECIMAL_COMMA.search(_outside(text)):
+        span = offset + comma.start(), offset + comma.end()
+        return [Chain((), (Unread(span, "a comma that may be a decimal point"),))]
     try:
         tokens = braces(expanded(tokenize(text, offset), conventions.macros))
         tokens = without_units(tokens, conventions.named)
@@ -51,6 +54,17 @@ def statements(text: str, offset: int = 0, conventions: Conventions | None = Non
         if chain.links or chain.unread:
             chains.append(chain)
     return chains
+
+
+_DECIMAL_COMMA = re.compile(r"(?<![\d.,])\d+,\d+\s*[-+*/·×](?!,)|[-+*/·×]\s*\d+,\d+(?![\d.,])")
+_INNER = re.compile(r"[({\[][^(){}\[\]]*[)}\]]")
+
+
+def _outside(text: str) -> str:
+    """Returns a formula with what stands in brackets blank."""
+    for _ in range(4):
+        text = _INNER.sub(lambda m: " " * len(m[0]), text)
+    return text
 
 
 SQUARES = frozenset(("sigma", "s", "hat sigma", "std"))

@@ -16,6 +16,7 @@ from reports.documents.higher import (
     twice,
 )
 from reports.documents.notation import FUNCTIONS, NAMED
+from reports.documents.strokes import with_arguments
 from reports.documents.tree import (
     Array,
     At,
@@ -118,6 +119,7 @@ def spelled_out(chain: Chain, environment: Environment, said: str = "") -> list[
         environment: what the document has said before it.
         said: the words before it, which say what H and J stand for.
     """
+    chain = with_arguments(chain, environment)
     array = spoken_array(chain, environment, said)
     if array is not None:
         chain = replace(chain, links=(replace(chain.links[0], node=array), chain.links[-1]))

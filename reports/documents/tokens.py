@@ -85,6 +85,10 @@ UNICODE = {
     "κ": "kappa",
     "ξ": "xi",
     "ν": "nu",
+    "⌊": "lfloor",
+    "⌋": "rfloor",
+    "⌈": "lceil",
+    "⌉": "rceil",
     "∥": "Vert",
     "‖": "Vert",
 }

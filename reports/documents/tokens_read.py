@@ -20,7 +20,13 @@ from reports.documents.tree import (
 )
 
 CLOSERS = {"(": ")", "[": "]", "{": "}", "lbrace": "rbrace", "langle": "rangle"}
-CLOSERS |= {"lVert": "rVert", "lvert": "rvert", "lbrack": "rbrack", "lfloor": "rfloor"}
+CLOSERS |= {
+    "lVert": "rVert",
+    "lvert": "rvert",
+    "lbrack": "rbrack",
+    "lfloor": "rfloor",
+    "lceil": "rceil",
+}
 
 
 def number_of(token: Token) -> Number:

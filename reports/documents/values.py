@@ -267,6 +267,20 @@ def sloped(function: Callable[[Quantity], Quantity], at: Quantity) -> Quantity:
     return quantity(value, 1e-7 * np.maximum(1.0, np.abs(value)) + bend)
 
 
+def stepped(a: Quantity, function: Callable[[Numbers], Numbers]) -> Quantity:
+    """Returns a number rounded down or up.
+
+    Raises:
+        NotEvaluable: its own rounding leaves open to which number.
+    """
+    tiny = 1e-9 * np.maximum(1.0, np.abs(a.value))
+    low, high = function(a.value - a.bar - tiny), function(a.value + a.bar + tiny)
+    whole = np.abs(a.value - np.round(a.value)) <= tiny
+    if np.any((low != high) & ~whole):
+        raise NotEvaluable("a rounding that is open")
+    return quantity(np.where(whole, np.round(a.value), function(a.value)))
+
+
 SIDE_STEP, SIDES = 1e-6, 1e-4
 """How far beside a point both slopes are taken, and by how much they may differ."""
 
