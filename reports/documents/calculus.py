@@ -199,10 +199,10 @@ def _sum(left: Node, right: Node, sign: int) -> Node:
 def _times(left: Node, right: Node) -> Node:
     if _is(left, 0) or _is(right, 0):
         return _number(0, left.span)
-    if _is(left, 1):
-        return right
     if isinstance(right, Number) and not isinstance(left, Number):
         left, right = right, left
+    if _is(left, 1):
+        return right
     match left, right:
         case Number(), Number():
             return _number(left.value * right.value, left.span)

@@ -73,9 +73,17 @@ def choices(
     by, open_ = target.wrt, frozenset[str]()
     if isinstance(by, Symbol) and by.base[:1] not in PARAMETERS:  # those all steps share
         open_ = frozenset(unbound(formula)) - {*letters(by)}
+        if open_ and not letters(by) and any(_is_recursive(u, trees) for u in cut):
+            return  # a gate z beside h_t is that of step t alone
     terms = [_summed(u, Call(u.span, "sin", (u,)), open_) for u in cut]
     if terms:
         yield Definitions({**trees, of: _added(terms)})
+
+
+def _is_recursive(name: Symbol, trees: Mapping[str, Node]) -> bool:
+    """Whether a name is computed from itself at another index, as h_t from h_{t-1}."""
+    own = (tree for _, tree in Definitions(trees).patterns(name))
+    return any(isinstance(n, Symbol) and n.base == name.base for tree in own for n in walk(tree))
 
 
 def _any_functions(

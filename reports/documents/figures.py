@@ -60,8 +60,11 @@ def figure_claims(
         return
     if key_of(target.of) is None and not certainly_known(target.wrt, environment):
         return
-    target, environment = with_a_name(target, environment)
     stated = display.stated(last.node)
+    if len(chain.links) > 2 and not np.any(stated.value.value) and not stated.value.shape:
+        if side(chain.links[-2]) == "symbolic":
+            return  # it is put to 0, and not found to be
+    target, environment = with_a_name(target, environment)
     found = []
     for definitions, fixed in _losses(target, environment, said):
         at = [_true_gradient(target, definitions, fixed, environment)]

@@ -15,7 +15,7 @@ LONGEST = 200
 
 _TOKEN = re.compile(
     r"(?P<space>[ \t]+)|(?P<number>\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w]))"
-    r"|(?P<name>[A-Za-z][A-Za-z]*\d*'?(?!\w))|(?P<power>\^\d(?![\d.\w]))"
+    r"|(?P<name>[A-Za-z][A-Za-z]*\d*'?(?!\w))|(?P<power>\^\d(?![\d.\w])|[²³])"
     r"|(?P<sign>\\?\*|[-+/=≈·×−(),]|√)"
 )
 _START = re.compile(r"(?<![\w$\\.'/=^)}\]])d?[A-Za-z]\d{0,2}(?:/d[A-Za-z]\d{0,2})?[ \t]*=(?!=)")
@@ -23,6 +23,9 @@ _BEFORE = re.compile(r"(?:^[ \t>]*(?:[-*+]|\d+[.)])?[ \t]*|[^-+*/=·×−^<>|~\d
 """What may stand in the line before a formula: words, the mark of an item, no sign of maths."""
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_AFTER = re.compile(r"\**(?:$|[\s.,;:!?，。；：、！？)）\u4e00-\u9fff])")
+"""What may stand behind a formula: no sign that is not understood."""
+
 _COMPUTED = re.compile(
     r"\d[ \t]*(?:\\?\*|[-+/·×−^])|[)\w][ \t]*(?:\\?\*|[/·×])[ \t]*[(\w]|\w\(|=[^=]+="
 )
@@ -54,6 +57,8 @@ def plain_formulas(source: Source, parts: Sequence[Part]) -> Iterator[Formula]:
             end = _end(words, start)
             found = words[start:end]
             at = max(at, end)
+            if not _AFTER.match(words, end):
+                continue
             if any(taken[line.start + start : line.start + end]) or not _is_formula(found):
                 continue
             span = line.start + start, line.start + end

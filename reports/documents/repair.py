@@ -32,6 +32,7 @@ from reports.documents.tree import (
     walk,
 )
 from reports.documents.values import NotEvaluable, Quantity, ShapeClash, Undefined
+from reports.documents.writing import shown
 
 MOST_CANDIDATES = 600
 ENOUGH_DIGITS = 3
@@ -214,9 +215,10 @@ def _activations(node: Node, environment: Environment) -> Iterator[Candidate]:
                     words = f"{other} is applied in place of {kind}"
                     yield Candidate(node, words, replace(PLAIN, sigma=other))
     for call in (n for n in walk(node) if isinstance(n, Call) and n.prime):
-        without = replaced(node, call, replace(call, prime=0))
-        yield Candidate(without, "σ is taken for σ′")
-        yield Candidate(replaced(node, call, call.arguments[0]), "σ′ is not applied")
+        without = replace(call, prime=call.prime - 1)
+        words = f"{shown(without)} is taken for {shown(call)}"
+        yield Candidate(replaced(node, call, without), words)
+        yield Candidate(replaced(node, call, call.arguments[0]), f"{shown(call)} is not applied")
 
 
 def _signs(node: Node) -> Iterator[Candidate]:

@@ -32,6 +32,8 @@ from reports.documents.verdicts import verdict
 from reports.documents.writing import shown, written
 
 AT, AT_ABOVE = (-0.7, 0.4, 1.3), (0.3, 0.8, 1.7)
+CONSTANTS = frozenset(("e", "pi"))
+
 BESIDE = 0.3
 """How far beside a bound of a case a slope is taken too."""
 
@@ -76,7 +78,9 @@ def _true_slope(node: Node, environment: Environment) -> Node | None:
     if not _is_slope(node) or not isinstance(node, Call):
         return None
     argument = node.arguments[0]
-    if not isinstance(argument, Symbol) or argument.sub or environment.versions(argument):
+    if not isinstance(argument, Symbol) or argument.key in CONSTANTS:
+        return None
+    if argument.sub or environment.versions(argument):
         return None
     return slope_of(node, environment)
 
@@ -88,7 +92,7 @@ def slope_claims(chain: Chain, environment: Environment, source: Source) -> Iter
     if at is None or not isinstance(stroke, Call):
         return
     argument = stroke.arguments[0]
-    if not isinstance(argument, Symbol):
+    if not isinstance(argument, Symbol) or argument.key in CONSTANTS:
         return
     plain = replace(stroke, prime=stroke.prime - 1)
     own = environment.functions.get(stroke.name)

@@ -42,8 +42,8 @@ def with_arguments(chain: Chain, environment: Environment) -> Chain:
     by = _variable(plain, environment)
     right = chain.links[1].node
     used = {n.key for n in names(right) if isinstance(n, Symbol)} - _CONSTANTS
-    if by is None or literal(right) or not used or not used <= {by.key, plain.key}:
-        return chain
+    if by is None or literal(right) or used not in ({by.key}, {plain.key}):
+        return chain  # y′ = 2xy is an equation for y
     node: Node = plain
     for _ in range(order):
         node = Derivative(first.span, node, by)
@@ -71,7 +71,7 @@ def _called(chain: Chain, first: Symbol, argument: Symbol) -> Chain:
 def _variable(name: Symbol, environment: Environment) -> Symbol | None:
     """Returns the one name of which a name is a formula."""
     known = environment.definitions.get(name.key, [])
-    found = [d for d in known if environment.is_near(d) and not environment.is_of_another_item(d)]
+    found = [d for d in known if d.section == environment.section]
     if not found or isinstance(found[-1].tree, Derivative):
         return None
     inside = {

@@ -20,6 +20,7 @@ from reports.documents.tree import (
     Symbol,
     Times,
     Transposed,
+    Words,
 )
 
 _SIGNS = {"juxtaposed": " ", "dot": "·", "cross": "×", "star": "*", "hadamard": " ⊙ ", "outer": "⊗"}
@@ -82,6 +83,8 @@ def shown(node: Node) -> str:
     match node:
         case Symbol(base=base, sub=sub, sup=sup, mark=mark):
             return _marked(_pretty(base), sub, sup) + mark
+        case Derivative(of=of, wrt=Words()):
+            return f"∇{shown(of)}"
         case Derivative(of=of, wrt=wrt) if _has_no_name(of):
             return f"d/d{shown(wrt)}"
         case Derivative(of=Derivative(of=of, wrt=first), wrt=then):
@@ -92,6 +95,8 @@ def shown(node: Node) -> str:
         case Call(name=name, prime=prime):
             return _pretty(name) + "′" * prime
         case Number(text=text):
+            return text
+        case Words(text=text):
             return text
     return type(node).__name__.lower()
 

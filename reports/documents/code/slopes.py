@@ -113,7 +113,7 @@ def slope_pairs(
     function: Function, kind: Class | None, names: Mapping[str, Any], budget: Budget
 ) -> Iterator[Slope]:
     """Yields a function as the derivative of others, or of itself with a flag."""
-    flags = [p for p in function.optional if plain(p) in _FLAGS]
+    flags = [p for p, d in function.optional.items() if plain(p) in _FLAGS and _is_flag(d)]
     if len(function.required) == 1 and flags:
         yield Slope(names, function.name, function, function, flags[0], kind, budget)
         return
@@ -169,6 +169,11 @@ def second_base_names(name: str) -> list[str]:
 
 
 _FLAGS = frozenset("deriv derivative derive prime grad d isderivative der diff".split())
+
+
+def _is_flag(default: ast.expr) -> bool:
+    """Whether a default is one of a flag: d=False, and not the bound of d=1.0."""
+    return isinstance(default, ast.Constant) and not isinstance(default.value, float)
 
 
 def base_names(name: str) -> list[str]:
