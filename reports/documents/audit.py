@@ -2,34 +2,27 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from reports.documents import layers
-from reports.documents.arithmetic import Judged, judge
+from reports.documents.arithmetic import Judged
 from reports.documents.cells import cell_claims
 from reports.documents.claims import Audited, Claim, Coverage
 from reports.documents.code import code_claims
 from reports.documents.columns import column_claims
 from reports.documents.conventions import Conventions, conventions
-from reports.documents.derivatives import derivative_claims
-from reports.documents.descents import descent_claims, writes_gradient_out
 from reports.documents.differentials import with_differentials
 from reports.documents.environment import Environment, key_of
-from reports.documents.extract import Code, Formula, Heading, Part, Prose, Unterminated, extract
-from reports.documents.figures import array_claims, figure_claims
-from reports.documents.identities import again_claims, identity_claims
+from reports.documents.extract import Code, Formula, Heading, Part, Prose, Unterminated
+from reports.documents.judging import Known, judged, said_before
 from reports.documents.labels import Label, labels, read_label
-from reports.documents.links import is_update, side
-from reports.documents.measures import needs_conversion
-from reports.documents.named import named_claims
+from reports.documents.links import is_update
 from reports.documents.nouns import learn
+from reports.documents.parts import parts_of
 from reports.documents.places import quoted
-from reports.documents.plain import plain_formulas
-from reports.documents.readings import PLAIN
-from reports.documents.repair import attempt
 from reports.documents.said import attitude, chain_of, end_of_paragraph, gives_another, missing
 from reports.documents.sayings import Saying, sayings
 from reports.documents.settings import (
@@ -46,16 +39,12 @@ from reports.documents.settings import (
     speaks_of_symmetry,
     spoken_functions,
 )
-from reports.documents.slopes import constant_claims, slope_claims
 from reports.documents.source import Place, Source, read
 from reports.documents.spoken import spoken_derivative
 from reports.documents.stance import (
-    WHOLLY,
     Stance,
     is_conditional,
     is_of_another_convention,
-    opened,
-    stance,
 )
 from reports.documents.statements import statements, with_variances
 from reports.documents.targets import of_several_names, spelled_out
@@ -72,7 +61,6 @@ from reports.documents.tree import (
     walk,
 )
 from reports.documents.units import behind, in_bits
-from reports.documents.update_rules import correction_claims, rule_claims
 
 
 def audit(path: Path) -> Audited:
@@ -123,7 +111,7 @@ class _Reader:
     """Goes through a document once, in order."""
 
     def __init__(self, sources: tuple[Source, ...]) -> None:
-        self._parts = [(source, _parts(source)) for source in sources]
+        self._parts = [(source, parts_of(source)) for source in sources]
         self._read_formulas()
         formulas = [p.text for _, parts in self._parts for p in parts if isinstance(p, Formula)]
         text = "\n".join(source.text for source in sources)
@@ -282,7 +270,7 @@ class _Reader:
         self._environment.point = self._point(part, chains, source)
         if chains and _SCALE.match(source.text, part.end):
             chains = [*chains[:-1], replace(chains[-1], enumerates=True)]
-        said = _said_before(source, part)
+        said = said_before(source, part)
         if part.display or (self._recent and self._recent[-1][0].start > part.start):
             self._recent = []
         self._recent = [*self._recent[-2:], (part, chains)]
@@ -336,8 +324,9 @@ class _Reader:
         self, chain: Chain, part: Formula, source: Source, spoken: Stance | None = None
     ) -> Judged:
         """Returns the verdicts on a statement; one that fails here does not lose the others."""
+        known = Known(self._environment, self._layers, self._moved)
         try:
-            return self._judged(chain, part, source, spoken)
+            return judged(chain, part, source, known, spoken)
         except RecursionError:
             return Judged(reason="its definitions are nested too deep")
         except (ArithmeticError, LookupError, TypeError, ValueError) as problem:
@@ -356,12 +345,12 @@ class _Reader:
             start, end = (each.source.place(at) for at in each.chain.span)
             self._environment = own.without(start, end)
             self._environment.at = start
-            judged = self._safely(each.chain, each.part, each.source)
-            derived = all(c.kind in {"derivative", "identity"} for c in judged.claims)
-            if judged.claims and derived and not judged.reason:
+            found = self._safely(each.chain, each.part, each.source)
+            derived = all(c.kind in {"derivative", "identity"} for c in found.claims)
+            if found.claims and derived and not found.reason:
                 self._unchecked.remove(each.row)
                 self._checked += 1
-                self.claims += judged.claims
+                self.claims += found.claims
         self._environment = own
 
     def _meant(self, chain: Chain) -> Mapping[str, object]:
@@ -392,106 +381,23 @@ class _Reader:
         self._statements += 1
         formula = Formula(part.begin, part.end, part.text, display=False)
         computed = key_of(chain.links[0].node) in environment.definitions
-        judged = self._safely(chain, formula, source, how)
-        if computed and not judged.claims:
+        found = self._safely(chain, formula, source, how)
+        if computed and not found.claims:
             self._moved = end_of_paragraph(source.text, part.end)
-        self._count(judged, chain, formula, source, waits=False)
-
-    def _judged(
-        self, chain: Chain, part: Formula, source: Source, spoken: Stance | None = None
-    ) -> Judged:
-        """Returns the verdicts of arithmetic, and of derivatives where arithmetic is right.
-
-        Args:
-            chain: the statement.
-            part: where it stands.
-            source: the text in which it stands.
-            spoken: what its sentence says of it, where words join its name and its value.
-        """
-        said = _said_before(source, part)
-        how = spoken or stance(source.text, part.start, part.end)
-        if spoken == "given" and side(chain.links[0]) != "symbolic":
-            how = "loose"
-        rests_on_names = any(side(link) == "symbolic" for link in chain.links[1:])
-        if spoken in {"open", "given"} and rests_on_names:
-            how = "loose"
-        if how == "found" and part.start < self._moved and not part.display:
-            how = "open"
-        if needs_conversion(chain, self._environment):
-            how = "units"
-        if not self._environment.explains:
-            return judge(chain, self._environment, source)
-        derived = list(slope_claims(chain, self._environment, source))
-        constant = [*constant_claims(chain, self._environment, source, how)]
-        derived += constant
-        derived += derivative_claims(chain, self._environment, source, said)
-        seen = {c.place for c in derived}
-        links = (k for k in chain.links if source.place(k.span[0]) in seen)
-        derived += identity_claims(chain, self._environment, source, frozenset(links))
-        derived += again_claims(chain, self._environment, source, how)
-        derived += named_claims(chain, self._environment, source, said)
-        derived += layers.layer_claims(chain, self._layers, source)
-        derived += layers.definition_clash(chain, source)
-        derived += rule_claims(chain, self._environment, source, said)
-        derived += descent_claims(chain, self._environment, source, said)
-        derived += correction_claims(chain, self._environment, source)
-        derived += array_claims(chain, self._environment, source)
-        doubt = "loose" if spoken and how in {"open", "given"} else how
-        derived = [*opened(derived, doubt if doubt in WHOLLY else "open")]
-        before = self._environment.snapshot()
-        inline = not part.display and len(chain.links) == 2
-        judged = judge(chain, self._environment, source, inline=inline, said=how)
-        if spoken and any(claim.verdict == "shape" for claim in judged.claims):
-            return Judged(reason="words give it a value of another shape")
-        if any(claim.flagged for claim in judged.claims):
-            wrong = (*judged.claims, *(claim for claim in derived if claim.flagged))
-            self._correct(chain, wrong)
-            return replace(judged, claims=wrong)
-        if not (constant or any(claim.verdict == "inherited" for claim in judged.claims)):
-            derived += opened(figure_claims(chain, before, source, said, bar=judged.bar), doubt)
-        wrong = tuple(claim for claim in derived if claim.flagged)
-        if wrong:
-            self._correct(chain, wrong)
-            return Judged(wrong)
-        if judged.gives and not derived and writes_gradient_out(chain):
-            return Judged(reason="no loss above says whether it goes down its gradient")
-        if judged.claims or not derived:
-            return judged
-        last = derived[-1]
-        if last.verdict == "not checked":
-            return Judged(reason=last.explanation)
-        end = chain.links[-1]
-        figure = source.place(end.span[0]) if literal(end.node) else last.place
-        if judged.reason and all(claim.place != figure for claim in derived):
-            return Judged(reason=f"its formula is right; of its figure: {judged.reason}")
-        return Judged((last,))
-
-    def _correct(self, chain: Chain, wrong: Sequence[Claim]) -> None:
-        """Remembers what is right in the place of a wrong statement: others follow from it."""
-        known = [c.correction for c in wrong if c.correction is not None]
-        trees = [c.tree for c in known if c.tree is not None]
-        values = [c.value for c in known if c.value is not None]
-        if not wrong:
-            return
-        value = values[0] if values else None
-        if value is None and trees:
-            right = self._environment.corrected() or self._environment
-            value = attempt(trees[0], PLAIN, right)
-        formula = any(c.kind != "arithmetic" or c.verdict == "shape" for c in wrong)
-        self._environment.correct(chain, trees[0] if trees else None, value, formula=formula)
+        self._count(found, chain, formula, source, waits=False)
 
     def _count(
-        self, judged: Judged, chain: Chain, part: Formula, source: Source, *, waits: bool = True
+        self, found: Judged, chain: Chain, part: Formula, source: Source, *, waits: bool = True
     ) -> None:
-        self.claims += judged.claims
-        if judged.reason:
-            row = source.place(chain.span[0]), quoted(source, chain), judged.reason
+        self.claims += found.claims
+        if found.reason:
+            row = source.place(chain.span[0]), quoted(source, chain), found.reason
             self._unchecked.append(row)
             waits = waits and not (chain.unread or is_update(chain))
-            waits = waits and bool(_WAITS.search(judged.reason))
+            waits = waits and bool(_WAITS.search(found.reason))
             if waits and len(self._pending) < MOST_PENDING:
                 self._pending.append(_Pending(chain, part, source, row, self._meant(chain)))
-        elif judged.claims:
+        elif found.claims:
             self._checked += 1
         elif len(chain.links) > 1:
             self._stated += 1
@@ -517,41 +423,6 @@ _AT = re.compile(r"(?i)(?:\bat(?: the point)?|\bpoint|在点?|点|处) ?\$$")
 
 _SCALE = re.compile(r"\$?\s*(?:(?:thousand|million|billion|trillion|[KMB])\b|[万亿千]|百万)")
 """Words after a formula that belong to its last number."""
-
-
-def _joined(source: Source, parts: Sequence[Part]) -> Iterator[Part]:
-    """Yields the parts with $a$ = $b$ as one formula."""
-    before: Formula | None = None
-    for part in parts:
-        if isinstance(part, Formula) and not part.display and before is not None:
-            between = source.text[before.end : part.start]
-            if re.fullmatch(r"\$\s?=\s?\$", between):
-                whole = source.text[before.start : part.end].replace("$", " ")
-                before = Formula(before.start, part.end, whole, display=False)
-                continue
-        if isinstance(part, Formula) and not part.display:
-            if before is not None:
-                yield before
-            before = part
-            continue
-        yield part
-    if before is not None:
-        yield before
-
-
-def _parts(source: Source) -> list[Part]:
-    """Returns the parts of a text, formulas in its plain words among them."""
-    parts = [*_joined(source, extract(source))]
-    parts += plain_formulas(source, parts)
-    return sorted(parts, key=lambda part: (part.start, isinstance(part, Formula)))
-
-
-def _said_before(source: Source, part: Formula) -> str:
-    """Returns the words before a formula, in lower case, back to the formula before it."""
-    begin = max(0, part.start - 400)
-    before = source.text[begin : part.start].lower().rstrip().removesuffix("$$")
-    at = max(before.rfind("$$"), before.rfind("\\]"), before.rfind("\\end{"))
-    return before[at + 1 :]
 
 
 def _unterminated(part: Unterminated, source: Source) -> Claim:
