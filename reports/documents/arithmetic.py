@@ -18,7 +18,7 @@ from reports.documents.places import quoted
 from reports.documents.readings import ELEMENTWISE, PLAIN
 from reports.documents.repair import explain
 from reports.documents.source import Source
-from reports.documents.stance import OPENED, WHOLLY, Stance, is_asked, opened
+from reports.documents.stance import OPENED, WHOLLY, Stance, defines, is_asked, opened
 from reports.documents.substitution import changed_constants
 from reports.documents.tree import (
     Call,
@@ -100,7 +100,7 @@ def judge(
         return Judged((worst,), bar=max(bars, default=0.0))
     if claims:
         return Judged(reason=claims[0].explanation)
-    if _only_gives(chain, environment, said) or _is_given_gradient(chain, environment):
+    if _only_gives(chain, environment, source, said) or _is_given_gradient(chain, environment):
         return Judged(gives=True)
     return Judged(reason=_missing(chain, environment))
 
@@ -123,12 +123,12 @@ def _undecided(chain: Chain) -> Judged:
     return Judged(gives=True)
 
 
-def _only_gives(chain: Chain, environment: Environment, said: Stance) -> bool:
+def _only_gives(chain: Chain, environment: Environment, source: Source, said: Stance) -> bool:
     """Whether a chain gives a value, or says what a name or function is, and claims nothing."""
     node, first = subject(chain), chain.links[0].node
     if len(chain.links) != 2 or isinstance(node, Derivative):
         return False
-    if isinstance(node, Symbol) and _is_gradient(node) and said != "given":
+    if isinstance(node, Symbol) and _is_gradient(node) and not defines(source.text, chain.span[0]):
         link = chain.links[1]
         return literal(link.node) or isinstance(link.node, Derivative)
     if isinstance(node, Symbol):

@@ -30,6 +30,7 @@ FUNCTIONS: Mapping[str, str] = {
     "sech": "sech",
     "SoftMax": "softmax",
     "softplus": "softplus",
+    **{name: name for name in ("tan", "arctan", "arcsin", "arccos")},
     "cosh": "cosh",
     "sinh": "sinh",
 }

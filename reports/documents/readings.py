@@ -116,6 +116,10 @@ ELEMENTWISE: Mapping[str, Callable[[Numbers], Numbers]] = {
     "sech": lambda x: 1 / np.cosh(x),
     "sign": np.sign,
     "softplus": _softplus,
+    "tan": np.tan,
+    "arctan": np.arctan,
+    "arcsin": np.arcsin,
+    "arccos": np.arccos,
     "Φ": _normal,
     "φ": _density,
 }

@@ -256,6 +256,18 @@ def is_of_another_convention(text: str, at: int) -> bool:
     return bool(_ANOTHER.search(_sentences(text, at)[1]))
 
 
+_DEFINES = re.compile(r"(?i)\b(?:let|define|denote|call|write|abbreviat\w+)\b|记|令|定义|设")
+
+
+def defines(text: str, at: int) -> bool:
+    """Whether the sentence of a formula says that it defines a name.
+
+    >>> defines("Let $g = dz$", 4), defines("Given $z$: $g = dz$", 11)
+    (True, False)
+    """
+    return bool(_DEFINES.search(_sentences(text, at)[2]))
+
+
 def is_conditional(text: str, end: int) -> bool:
     """Whether the words behind a formula say that it holds for some values only.
 
