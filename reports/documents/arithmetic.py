@@ -9,6 +9,7 @@ import numpy as np
 from reports.documents import display, values
 from reports.documents.by_definition import definition_claims
 from reports.documents.claims import Claim
+from reports.documents.comparisons import comparison_claims
 from reports.documents.environment import Environment, key_of
 from reports.documents.evaluate import evaluate
 from reports.documents.learning import bind, forget
@@ -85,6 +86,8 @@ def judge(
             said if said in WHOLLY or side(pair.left) == "symbolic" else "open",
         )
     ]
+    if said not in OPENED:
+        claims += comparison_claims(chain, environment, source)
     claims += _constants(chain, environment, source, found)
     claims += _shape_of_gradient(chain, environment, source, claims)
     claims += definition_claims(chain, environment, source, found, inline=inline, said=said)

@@ -8,10 +8,12 @@ from reports.documents.conditions import braces
 from reports.documents.conventions import Conventions
 from reports.documents.grammar import Parser
 from reports.documents.macros import expanded
+from reports.documents.notation import COMPARISONS
 from reports.documents.rows import CLOSING, OPENING, Part, joined, line_breaks, relation_at, split
 from reports.documents.tokens import NotRead, Token, tokenize
 from reports.documents.tree import (
     Chain,
+    Comparison,
     Derivative,
     Link,
     Node,
@@ -120,6 +122,7 @@ def _is_two(node: Node) -> bool:
 
 def _chain(part: Part, text: str, offset: int, conventions: Conventions) -> Chain:
     sides: list[tuple[Relation, list[Token]]] = [("=", [])]
+    signs = [""]
     nested, at, tokens = 0, 0, part.tokens
     while tokens and tokens[-1].text in {".", ":", "?"}:
         tokens = tokens[:-1]
@@ -135,16 +138,20 @@ def _chain(part: Part, text: str, offset: int, conventions: Conventions) -> Chai
             at += 1
         else:
             sides.append((relation, []))
+            signs.append(token.text)
             at += length
     links, unread = [], []
-    for relation, side in sides:
+    comparison = None
+    for (relation, side), sign in zip(sides, signs, strict=True):
         if not side:
             continue
         span = side[0].span[0], side[-1].span[1]
         if relation == "remark":
             break
         if relation == "other":
-            unread.append(Unread(span, "it is no equation"))
+            comparison = _compared(links, sign, side, conventions)
+            if comparison is None:
+                unread.append(Unread(span, "it is no equation"))
             break
         try:
             node = Parser(side, conventions).parse()
@@ -159,7 +166,22 @@ def _chain(part: Part, text: str, offset: int, conventions: Conventions) -> Chai
         links.append(Link(node, relation, text[span[0] - offset : span[1] - offset]))
     whole = _whole(tokens, text, offset) if tokens else None
     measures = frozenset(atom for token in tokens for atom in token.measure.split())
-    return Chain(tuple(links), tuple(unread), part.words, part.enumerates, whole, measures)
+    return Chain(
+        tuple(links), tuple(unread), part.words, part.enumerates, whole, measures, comparison
+    )
+
+
+def _compared(
+    links: Sequence[Link], sign: str, side: Sequence[Token], conventions: Conventions
+) -> Comparison | None:
+    """Returns what the last side of an equation is compared with; None where it is none."""
+    if len(links) < 2 or sign not in COMPARISONS:
+        return None
+    try:
+        node = Parser(side, conventions).parse()
+    except (NotRead, RecursionError):
+        return None
+    return Comparison(links[-1], COMPARISONS[sign], Link(node, "other", ""))
 
 
 _SIZES = re.compile(r"\\(?:left|[bB]igg?l?|middle)\s*$")

@@ -225,6 +225,15 @@ class Link:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """A comparison behind an equation, as in 0.1·25 = 2.5 > 2: its sides and its sign."""
+
+    left: Link
+    sign: str
+    right: Link
+
+
+@dataclass(frozen=True)
 class Unread:
     """A part of a formula that could not be read, and why."""
 
@@ -243,6 +252,7 @@ class Chain:
         enumerates: whether it is one of several values in a row, as in j = 1, 2, …, m.
         whole: where all of it stands, brackets that are no part of a side included.
         measures: the units behind its numbers.
+        comparison: what its last side is compared with; None where it is not.
     """
 
     links: tuple[Link, ...]
@@ -251,6 +261,7 @@ class Chain:
     enumerates: bool = False
     whole: Span | None = None
     measures: frozenset[str] = frozenset()
+    comparison: Comparison | None = None
 
     @property
     def span(self) -> Span:

@@ -123,3 +123,23 @@ def test_a_jacobian_may_stand_in_either_layout():
 def test_a_definition_in_its_own_exercise_is_checked():
     text = "**Q1.** $f(x)=x^2$.\n\n**Q2.** $f(x) = x^3$, $f'(x) = 2x$."
     assert [claim.verdict for claim in audit_text(text).flagged] == ["derivative"]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("$0.1\\cdot 25 = 2.5 > 2$", "$0.1\\cdot 25 = 2.5 < 2$"),
+        ("$|1-0.1\\cdot 25| = 1.5 > 1$", "The step is $|1-0.1\\cdot 25| = 1.5 < 1$."),
+        ("$f(x) = x^2$, $f(3) = 9 \\ge 9$.", "$f(x) = x^2$, $f(3) = 9 > 9$."),
+    ],
+)
+def test_what_stands_behind_an_equation_is_compared(right, wrong):
+    assert not audit_text(right).flagged
+    assert len(audit_text(wrong).flagged) == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["$1/3 = 0.33 < 1/3$", "if $2 + 1 = 3 > 4$ then stop", "$a = 0.5 \\ll 1$"]
+)
+def test_a_comparison_that_may_hold_or_is_asked_for_is_not_accused(text):
+    assert not audit_text(text).flagged
