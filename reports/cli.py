@@ -134,6 +134,11 @@ def _audit(arguments: argparse.Namespace) -> int:
         words = f"the copy of a notebook is a file of its own: annotate {notebooks[0]} by itself"
         print(f"gradcheck audit: {words}", file=sys.stderr)
         return USAGE
+    out = arguments.out
+    if out is not None and any(out.resolve() == path.resolve() for path in arguments.files):
+        words = f"--out {out} is a document that is audited: it would be overwritten; name another"
+        print(f"gradcheck audit: {words}", file=sys.stderr)
+        return USAGE
     audits = _audits(arguments.files)
     if not audits:
         return USAGE

@@ -79,11 +79,18 @@ def _applied(formulas: Sequence[str]) -> Mapping[str, frozenset[str]]:
         for match in _APPLIED.finditer(formula):
             name, argument = match[1].lstrip("\\"), match[2].lstrip("\\")
             found[name] = found.get(name, frozenset()) | {argument}
+        for match in _APPLIED_TO_SEVERAL.finditer(formula):
+            name, arguments = match[1].lstrip("\\"), "".join(match[2].split())
+            found[name] = found.get(name, frozenset()) | {arguments}
         for match in _AT_NUMBER.finditer(formula):
             found.setdefault(match[1], frozenset())
     return found
 
 
+_APPLIED_TO_SEVERAL = re.compile(
+    r"(?:^|\\\\|[,，;&$]|\\q?quad)\s*([a-z])\s*(?:\\left)?\(\s*([a-z](?:\s*,\s*[a-z])+)\s*"
+    r"(?:\\right)?\)\s*&?\s*="
+)
 _AT_NUMBER = re.compile(r"^\s*([a-z])\s*\(\s*-?\d+(?:\.\d+)?\s*\)\s*=(?!=)")
 """What is given at a number is a function: y(0) = 1."""
 

@@ -74,7 +74,7 @@ def judged(
     if not environment.explains:
         return judge(chain, environment, source)
     derived = list(slope_claims(chain, environment, source))
-    constant = [*constant_claims(chain, environment, source, how)]
+    constant = [] if spoken else [*constant_claims(chain, environment, source, how)]
     derived += constant
     derived += derivative_claims(chain, environment, source, said)
     seen = {c.place for c in derived}

@@ -108,6 +108,8 @@ def missing(saying: Saying, text: str) -> str:
     """Returns why a saying has no name that is known; "" where it claims nothing."""
     clause = re.split(r"[,，]", text[max(0, saying.begin - 200) : saying.begin])[-1]
     claims = QUANTITIES.search(saying.noun) and not _SUPPOSED.search(f"{clause}{saying.noun}")
+    if "导数" in saying.noun and re.search(r"[A-Za-z]", saying.text):
+        return ""  # a formula, which is read as the derivative of the one before
     if saying.name is None and saying.by is None and claims:
         return f"nothing says how “{saying.noun}” is computed"
     return ""

@@ -117,11 +117,22 @@ class Scripts(Conditions):
         """Whether a name is a function: a word, or a letter that the document applies so."""
         if node.base.isalpha() and len(node.base) > 2 and node.base not in {*WORDS, *GREEK}:
             return True
+        own = self._conventions.applied.get(node.base)
         argument = self._tokens[self._at + 1 : self._at + 3]
         if len(argument) < 2 or argument[1].text != ")":
-            return False
-        own = self._conventions.applied.get(node.base)
+            return own is not None and self._several() in own
         return own is not None and (argument[0].text in own or argument[0].type == "number")
+
+    def _several(self) -> str:
+        """Returns the names in a parenthesis ahead, as "x,y"; "" where other things stand there."""
+        texts = []
+        for token in self._tokens[self._at + 1 : self._at + 12]:
+            if token.text == ")":
+                return "".join(texts)
+            if token.type != "letter" and token.text != ",":
+                return ""
+            texts.append(token.text)
+        return ""
 
     def _loss(self, node: Symbol, start: int) -> Node:
         """Reads what a loss depends on, as in L(y, ŷ), or where it is taken, as in L(w + h)."""

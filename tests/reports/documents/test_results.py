@@ -177,3 +177,11 @@ def test_pytest_fixture(tmp_path):
     assert pytest_of(tmp_path).returncode == 0
     (tmp_path / "test_notes.py").write_text(test.format(path=str(WRONG)), encoding="utf-8")
     assert "DocumentError" in pytest_of(tmp_path).stdout
+
+
+def test_a_copy_does_not_overwrite_its_document(tmp_path, capsys):
+    path = tmp_path / "notes.md"
+    path.write_text("$1 + 1 = 3$", encoding="utf-8")
+    assert main(["audit", str(path), "--format", "annotated", "--out", str(path)]) == 2
+    assert "overwritten" in capsys.readouterr().err
+    assert path.read_text(encoding="utf-8") == "$1 + 1 = 3$"

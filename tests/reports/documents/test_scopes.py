@@ -5,6 +5,7 @@ import pytest
 from reports.documents.audit import audit_text
 
 QUIET = [
+    "Start at $w_0 = 1$. $L(w) = (w-3)^2$ and $L'(w) = 2(w-3)$. At $w_0 = 1$ the gradient is -4.",
     # another exercise has functions of its own
     "**Q1.** $f(x)=3x^2-2x+1$, $f'(x)=6x-2$.\n\n**Q3.** Assume $f'(x) = 3x^2$ and $f(0) = 2$. "
     "Then $f(x) = x^3 + 2$, $f(2) = 10$.",
@@ -72,6 +73,11 @@ def test_not_accused(text):
 
 
 TWINS = [
+    (
+        "Let $h(x, y) = x y^2$. ",
+        "Then $\\nabla h(x, y) = (y^2, 2xy)$.",
+        "Then $\\nabla h(x, y) = (y^2, xy)$.",
+    ),
     ("Let $f = x^3$. ", "Then $f' = 3x^2$.", "Then $f' = 2x^2$."),
     ("Let $y=\\ln x$. ", "Then $y' = 1/x$.", "Then $y' = x$."),
     ("$y = \\sigma(z)$ and ", "$y' = y(1-y)$.", "$y' = y(1+y)$."),
@@ -143,3 +149,8 @@ def test_what_stands_behind_an_equation_is_compared(right, wrong):
 )
 def test_a_comparison_that_may_hold_or_is_asked_for_is_not_accused(text):
     assert not audit_text(text).flagged
+
+
+def test_a_derivative_in_chinese_words_is_counted_once():
+    coverage = audit_text("$x^3$ 的导数是 $3x^2$。").coverage
+    assert (coverage.checked, coverage.unchecked) == (1, 0)
