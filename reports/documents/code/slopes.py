@@ -158,7 +158,7 @@ def second_base_names(name: str) -> list[str]:
     """Returns what a function may be the second derivative of, by its name.
 
     >>> second_base_names("d2f"), second_base_names("f_double_prime"), second_base_names("d2f_dx2")
-    (['f'], ['f'], ['f_dx2', 'f'])
+    (['f'], ['f'], ['f'])
     """
     if plain(name) in _TWICE:
         return ["f", "func", "function", "g"]
