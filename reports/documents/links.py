@@ -203,6 +203,9 @@ def _is_condition(left: Link, right: Link, chain: Chain) -> bool:
     node = subject(chain)
     if _is_applied(left.node):
         return False
+    slope = isinstance(node, Derivative) or isinstance(chain.links[0].node, Call)
+    if slope and not np.any(display.stated(right.node).value.value):
+        return True  # where is the derivative 0?
     if node is None or left is chain.links[0]:
         return True
     return isinstance(node, Symbol) and isinstance(left.node, Symbol)

@@ -5,6 +5,19 @@ import pytest
 from reports.documents.audit import audit_text
 
 QUIET = [
+    # an equation for y, a derivative put to 0, a gate of one step, a number as a point
+    "$y = x^2 + 1$ is a curve. Another: $y' = 2xy$.",
+    "$x = 5$ first. $D(x) = x^4 - 5x^2$, $\\frac{dD}{dx} = 4x^3 - 10x = 0$.",
+    "$$h_t = (1-z)\\odot h_{t-1}+z\\odot n$$ Let $g=\\frac{\\partial L}{\\partial h_t}$. "
+    "$$\\frac{\\partial L}{\\partial z}=g\\odot(n-h_{t-1})$$",
+    "$p(t) = t^2\\sin t$. At $t=\\pi$ this is $p'(\\pi) = -\\pi^2 \\approx -9.87$.",
+    "The loss is L = (0.7 - 1)² = 0.09.",
+    "```python\ndef huber(r, d=1.0):\n    a = np.abs(r)\n"
+    "    return np.where(a <= d, 0.5 * r ** 2, d * (a - 0.5 * d))\n\n"
+    "def huber_grad(r, d=1.0):\n    return np.clip(r, -d, d)\n```",
+    "$x = (0, 1, 4, 5)$. $\\gamma_{11} = 0.9$, $N_1 = 2$. "
+    "$$\\mu_1 = \\frac{1}{N_1}\\sum_n\\gamma_{n1}x_n = 0.5179$$",
+    "$f(x) = \\frac12x^\\top Ax - b^\\top x$, so $\\nabla f(x) = Ax - b$.",
     "Start at $w_0 = 1$. $L(w) = (w-3)^2$ and $L'(w) = 2(w-3)$. At $w_0 = 1$ the gradient is -4.",
     # another exercise has functions of its own
     "**Q1.** $f(x)=3x^2-2x+1$, $f'(x)=6x-2$.\n\n**Q3.** Assume $f'(x) = 3x^2$ and $f(0) = 2$. "
@@ -154,3 +167,15 @@ def test_a_comparison_that_may_hold_or_is_asked_for_is_not_accused(text):
 def test_a_derivative_in_chinese_words_is_counted_once():
     coverage = audit_text("$x^3$ 的导数是 $3x^2$。").coverage
     assert (coverage.checked, coverage.unchecked) == (1, 0)
+
+
+def test_an_approximation_far_off_is_wrong():
+    assert len(audit_text("$\\ln 1.2\\approx 0.5-0.02=0.48$").flagged) == 1
+
+
+def test_what_follows_from_the_right_value_at_the_digits_shown_is_right():
+    text = (
+        "$d = -0.0524$, $v=0.7$, $o = 0.5125$, $i = 0.4$.\n\n"
+        "$$s = d v o (1-o) = -0.01881$$\n\n$$g = s i=-0.003668$$"
+    )
+    assert [claim.place.line for claim in audit_text(text).flagged] == [3]
